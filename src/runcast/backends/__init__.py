@@ -1,0 +1,1 @@
+"""One folder or file per tracker; each is a plugin like any other and never imports another."""

@@ -1,0 +1,98 @@
+"""Records to JSON and back, bit for bit.
+
+``msgspec`` does the work. Two things it cannot do are added here: NaN and the infinities travel as
+``{"$float": "nan"}`` (it would write ``null``), and text with lone surrogates goes through the
+standard library's encoder, which escapes them. A dict of the user's own whose key begins with ``$``
+gets a second ``$``, so that the tag cannot be forged.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+
+from runcast.records import Metrics, Record
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_NAMES = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_UNKNOWN_TAG = "Invalid value"
+
+
+def encode(record: Record) -> bytes:
+    """JSON of a record: UTF-8 without a raw newline.
+
+    Raises:
+        TypeError, ValueError, RecursionError: a value is not JSON-like (the facade prevents this).
+    """
+    if type(record) is Metrics:
+        for value in record.values.values():
+            # x - x is 0.0 for every finite float and NaN for the three others.
+            if type(value) is float and value - value != 0.0:
+                return _encode_slow(record)
+        try:
+            payload = _encoder.encode(record)
+        except UnicodeEncodeError:
+            return _encode_slow(record)
+        return payload if b'"$' not in payload else _encode_slow(record)
+    return _encode_slow(record)
+
+
+def _encode_slow(record: Record) -> bytes:
+    plain = {name: getattr(record, name) for name in record.__struct_fields__}
+    packed = type(record)(**{name: pack(value) for name, value in plain.items()})
+    try:
+        return _encoder.encode(packed)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(packed), ensure_ascii=True, allow_nan=False).encode()
+
+
+def decode(payload: bytes) -> Record:
+    """The record that `encode` wrote.
+
+    Raises:
+        msgspec.ValidationError: valid JSON, but no record that this version knows.
+        msgspec.DecodeError, ValueError: no JSON at all.
+    """
+    if b'"$' in payload:
+        return _decode_slow(payload)
+    try:
+        return _decoder.decode(payload)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:  # lone surrogates
+        return _decode_slow(payload)
+
+
+def _decode_slow(payload: bytes) -> Record:
+    plain = json.loads(payload)
+    if isinstance(plain, dict):
+        plain = {name: unpack(value) for name, value in plain.items()}
+    record: Record = msgspec.convert(plain, Record)
+    return record
+
+
+def pack(value: Any) -> Any:
+    """Make a JSON-like value safe for `encode`: tag non-finite floats, escape ``$`` keys."""
+    kind = type(value)
+    if kind is float:
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if kind is dict:
+        return {("$" + k if k[:1] == "$" else k): pack(v) for k, v in value.items()}
+    if kind is list:
+        return [pack(v) for v in value]
+    return value
+
+
+def unpack(value: Any) -> Any:
+    """Undo `pack`."""
+    if type(value) is dict:
+        if len(value) == 1 and "$float" in value:
+            return _NAMES[value["$float"]]
+        return {(k[1:] if k[:2] == "$$" else k): unpack(v) for k, v in value.items()}
+    if type(value) is list:
+        return [unpack(v) for v in value]
+    return value

@@ -1,0 +1,59 @@
+"""Names that a tracker refuses, made legal so that they can be turned back.
+
+An illegal character becomes ``_x<hex code point>_``, as spreadsheets write it; an underscore of the
+name's own that would read as the start of such an escape is escaped too. So `unescape` gives back
+every name, and two names never meet. A name over the tracker's limit keeps its head and gets a digest;
+that one cannot be turned back alone, so a backend keeps the map with the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_ESCAPE = re.compile(r"_x([0-9a-f]+)_")
+_EMPTY = "_xempty_"
+_DIGEST = 16
+
+
+def escape(name: str, illegal: re.Pattern[str], limit: int) -> str:
+    """A legal name for `name`; `name` itself where it is legal.
+
+    Args:
+        name: any text, lone surrogates and the empty string included.
+        illegal: matches what the tracker refuses; every character of a match is escaped.
+            ASCII letters, digits, ``_`` and ``-`` must be legal.
+        limit: longest legal name in characters, at least 32.
+    """
+    if not name:
+        return _EMPTY
+    refused = {i for match in illegal.finditer(name) for i in range(*match.span())}
+    if name == _EMPTY:
+        refused.add(0)
+    if refused or _ESCAPE.search(name):
+        name_out = _escape_positions(name, refused)
+    else:
+        name_out = name
+    if len(name_out) <= limit:
+        return name_out
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{name_out[: limit - _DIGEST - 1]}-{digest}"
+
+
+def _escape_positions(name: str, refused: set[int]) -> str:
+    # From right to left, because whether an underscore reads as an escape depends on what follows it.
+    out = ""
+    for i in range(len(name) - 1, -1, -1):
+        character = name[i]
+        if i in refused or (character == "_" and _ESCAPE.match("_" + out)):
+            out = f"_x{ord(character):x}_{out}"
+        else:
+            out = character + out
+    return out
+
+
+def unescape(name: str) -> str:
+    """The name that `escape` was given, unless it was cut to the limit."""
+    if name == _EMPTY:
+        return ""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), name)

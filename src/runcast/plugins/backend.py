@@ -1,0 +1,150 @@
+"""The contract between the courier and one tracker.
+
+A backend is one class with a ``name``, an ``Options`` model, a ``capabilities`` constant and three
+methods. One instance serves one run. The courier promises:
+
+- Calls come from one thread, in the order open, deliver, deliver, ..., close.
+- Records come in journal order. A batch whose ``deliver`` returned is never sent again, unless the
+  process died before that was written down; so the first batch after ``open`` may hold records that
+  the tracker already has.
+- ``run.state`` is saved in one step with the cursor after each ``deliver`` that returned (and after
+  ``open``). After ``Retry``, and after a crash, the instance is thrown away and a new one is opened
+  with the state as it was last saved. So there is one recovery path, and a backend that derives all
+  it needs from ``run.state`` delivers exactly once.
+
+The backend promises: ``Reject`` leaves tracker and state as they were before the batch, or in a form
+where sending the batch's parts again changes nothing; nothing blocks for longer than the deadline
+(`Backend.deadline`); no module of a tracker's SDK is imported before ``open``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from runcast.plugins.capabilities import Capabilities
+from runcast.records import FileRef, Record, RunStarted
+
+
+class Options(BaseModel):
+    """Base of every backend's options: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ref(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a run is in a tracker.
+
+    Attributes:
+        id: the tracker's own id of the run.
+        url: where to look: a URL, or a path on this machine; never with credentials.
+        command: a shell command that opens the tracker's own UI on it.
+    """
+
+    id: str
+    url: str = ""
+    command: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that the tracker got in another form than it was said.
+
+    Attributes:
+        what: ``renamed``; ``degraded`` (a lesser form); ``spilled`` (moved to a file); ``skipped``.
+        key: the name as the script said it.
+        detail: the new name, or what was lost and why.
+    """
+
+    what: Literal["renamed", "degraded", "spilled", "skipped"]
+    key: str
+    detail: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A backend's answer to a batch that it took; `changes` may repeat earlier ones."""
+
+    changes: Sequence[Change] = ()
+
+
+class Finding(BaseModel):
+    """One line of ``runcast doctor``.
+
+    Attributes:
+        ok: False where something must be mended.
+        what: what was looked at, and what was seen; never a secret.
+        mend: the command or setting that mends it.
+    """
+
+    ok: bool
+    what: str
+    mend: str = ""
+
+
+class OpenRun(msgspec.Struct):
+    """What a backend is told about the run that it opens.
+
+    Attributes:
+        id: runcast's id of the run.
+        started: the first record of the run.
+        folder: private to this run and backend, exists, survives restarts.
+        state: JSON-like, the backend's memory (see the module's text); changed in place.
+        parent: where the parent run is in this tracker, or None.
+        blobs: folder of content-addressed files; see `blob`.
+    """
+
+    id: str
+    started: RunStarted
+    folder: Path
+    blobs: Path
+    state: dict[str, Any] = {}
+    parent: Ref | None = None
+
+    def blob(self, file: FileRef) -> Path:
+        """The file that holds the content of `file`; read-only."""
+        return self.blobs / file.sha256[:2] / file.sha256
+
+
+class Backend(ABC):
+    """Delivers one run's records to one tracker."""
+
+    name: ClassVar[str]
+    """How configuration spells it; lower case."""
+    Options: ClassVar[type[BaseModel]] = Options
+    capabilities: ClassVar[Capabilities]
+    requires: ClassVar[Mapping[str, str]] = {}
+    """Importable module → what ``pip install`` needs, for a clear message when it is missing."""
+    deadline: ClassVar[float] = 60.0
+    """Seconds that one call may take before its process is killed and the batch tried again."""
+
+    def __init__(self, options: Any) -> None:
+        """Keep `options`, an instance of this class's ``Options``; touch nothing else."""
+        self.options = options
+
+    @abstractmethod
+    def open(self, run: OpenRun) -> Ref:
+        """Find this run in the tracker, or create it; never make a second one.
+
+        Raises:
+            Retry, Halt: see `runcast.errors`.
+        """
+
+    @abstractmethod
+    def deliver(self, batch: Sequence[Record]) -> Receipt:
+        """Put every record of `batch` into the tracker, durably, before returning.
+
+        Raises:
+            Retry, Reject, Halt: see `runcast.errors`; anything else counts as ``Reject``.
+        """
+
+    def close(self) -> None:  # noqa: B027  # optional on purpose
+        """Let go of connections; never called twice; must not lose what was acknowledged."""
+
+    @classmethod
+    def diagnose(cls, options: Any) -> list[Finding]:
+        """What ``runcast doctor`` should say: credentials, reachability, folders. No secrets."""
+        return []
