@@ -27,17 +27,15 @@ def escape(name: str, illegal: re.Pattern[str], limit: int) -> str:
     """
     if not name:
         return _EMPTY
-    refused = {i for match in illegal.finditer(name) for i in range(*match.span())}
+    head = name[: limit + 1]  # what is behind can only make it too long
+    refused = {i for match in illegal.finditer(head) for i in range(*match.span())}
     if name == _EMPTY:
         refused.add(0)
-    if refused or _ESCAPE.search(name):
-        name_out = _escape_positions(name, refused)
-    else:
-        name_out = name
-    if len(name_out) <= limit:
-        return name_out
+    out = _escape_positions(head, refused) if refused or _ESCAPE.search(head) else head
+    if len(out) <= limit:
+        return out
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{name_out[: limit - _DIGEST - 1]}-{digest}"
+    return f"{out[: limit - _DIGEST - 1]}-{digest}"
 
 
 def _escape_positions(name: str, refused: set[int]) -> str:

@@ -57,6 +57,7 @@ class RunStarted(_Base, frozen=True, tag="run_started"):
         resumed: True where the run had been started before.
         group, job_type: W&B's two axes of grouping.
         user, host: who and where.
+        base: folder, absolute, that relative paths in options are relative to.
         backends: name of each backend → its options, without secrets.
     """
 
@@ -69,6 +70,7 @@ class RunStarted(_Base, frozen=True, tag="run_started"):
     job_type: str | None = None
     user: str | None = None
     host: str | None = None
+    base: str = ""
     backends: dict[str, dict[str, Any]] = {}
 
 

@@ -104,6 +104,10 @@ class OpenRun(msgspec.Struct):
     state: dict[str, Any] = {}
     parent: Ref | None = None
 
+    def resolve(self, path: str | Path) -> Path:
+        """A path from the options, absolute: relative ones start at the project's folder."""
+        return Path(self.started.base or ".").resolve() / path
+
     def blob(self, file: FileRef) -> Path:
         """The file that holds the content of `file`; read-only."""
         return self.blobs / file.sha256[:2] / file.sha256
@@ -118,6 +122,8 @@ class Backend(ABC):
     capabilities: ClassVar[Capabilities]
     requires: ClassVar[Mapping[str, str]] = {}
     """Importable module → what ``pip install`` needs, for a clear message when it is missing."""
+    environment: ClassVar[Mapping[str, str]] = {}
+    """Option → the tracker's own environment variable that sets it where runcast's are silent."""
     deadline: ClassVar[float] = 60.0
     """Seconds that one call may take before its process is killed and the batch tried again."""
 
