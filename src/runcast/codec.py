@@ -28,16 +28,16 @@ def encode(record: Record) -> bytes:
     Raises:
         TypeError, ValueError, RecursionError: a value is not JSON-like (the facade prevents this).
     """
-    if type(record) is Metrics:
-        for value in record.values.values():
-            # x - x is 0.0 for every finite float and NaN for the three others.
-            if type(value) is float and value - value != 0.0:
-                return _encode_slow(record)
-        try:
-            payload = _encoder.encode(record)
-        except UnicodeEncodeError:
-            return _encode_slow(record)
-        return payload if b'"$' not in payload else _encode_slow(record)
+    if type(record) is not Metrics:
+        return _encode_slow(record)
+    try:
+        payload = _encoder.encode(record)
+    except UnicodeEncodeError:
+        return _encode_slow(record)
+    # A search in C is cheaper than a look at each value: a number never reads "null" when it is finite.
+    # (`find`, because `in` takes twice as long on bytes.)
+    if payload.find(b"null") < 0 and payload.find(b'"$') < 0:
+        return payload
     return _encode_slow(record)
 
 

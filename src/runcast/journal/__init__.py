@@ -1,0 +1,25 @@
+"""The append-only log of one run: written by `JournalWriter`, read by `JournalReader`."""
+
+from runcast.journal.blobs import Blobs
+from runcast.journal.fileops import FileOps, write_atomically
+from runcast.journal.frame import Header
+from runcast.journal.layout import Layout, make_private
+from runcast.journal.liveness import ProcessLock, is_alive
+from runcast.journal.reader import Damage, JournalReader, Position, read_run
+from runcast.journal.writer import JournalWriter
+
+__all__ = [
+    "Blobs",
+    "Damage",
+    "FileOps",
+    "Header",
+    "JournalReader",
+    "JournalWriter",
+    "Layout",
+    "Position",
+    "ProcessLock",
+    "is_alive",
+    "make_private",
+    "read_run",
+    "write_atomically",
+]
