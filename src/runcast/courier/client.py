@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any
 
+from runcast.courier.command import python
 from runcast.journal import Layout
 
 
@@ -37,8 +38,9 @@ class CourierProcess:
         self._runs.pop(run, None)
 
     def wake(self) -> None:
-        """Deliver now, not at the next opportunity."""
-        self._send({})
+        """Deliver now, not at the next opportunity; a courier that was never needed stays away."""
+        if self._runs:
+            self._send({})
 
     def check(self) -> None:
         """Start the courier again if it was killed."""
@@ -71,8 +73,6 @@ class CourierProcess:
     def _restart(self) -> None:
         self.close()
         # posix_spawn: no fork of a process full of threads and GPU memory, and nothing to reap.
-        from runcast.courier.workers import python
-
         read_end, self._pipe = os.pipe()
         os.set_blocking(self._pipe, False)
         devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

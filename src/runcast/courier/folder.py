@@ -26,7 +26,7 @@ import msgspec
 
 from runcast import codec
 from runcast.journal import Position, make_private, write_atomically
-from runcast.plugins.backend import Change, Ref
+from runcast.receipts import Change, Ref
 from runcast.records import Record
 
 State = Literal["waiting", "delivering", "retrying", "paused", "delivered"]

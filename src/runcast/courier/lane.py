@@ -13,16 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from runcast.redact import redact_text
-
 from runcast import codec
 from runcast.courier.closing import is_over
 from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus, State
 from runcast.courier.pace import Backoff
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
 from runcast.journal import JournalReader, Layout
-from runcast.plugins.backend import Backend, Change, OpenRun
+from runcast.plugins.backend import Backend, OpenRun
+from runcast.receipts import Change
 from runcast.records import Record, RunStarted, split
+from runcast.redact import redact_text
 
 FIRST_BATCH = 256
 LARGEST_BATCH = 20_000

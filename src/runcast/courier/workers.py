@@ -6,26 +6,17 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from runcast.courier.command import python
 from runcast.courier.folder import DeliveryFolder, DeliveryStatus
 from runcast.courier.pace import Backoff
 from runcast.journal import Layout
 
 GRACE = 5.0
 """Seconds on top of a backend's own deadline."""
-
-
-def python(module: str, *arguments: str) -> list[str]:
-    """Command line of one of our own processes.
-
-    The current folder is taken off the path: a user's ``wandb.py`` must not stand in for the package.
-    """
-    code = f"import sys; sys.path[:] = filter(None, sys.path); from {module} import main; main()"
-    return [sys.executable, "-c", code, *arguments]
 
 
 class Worker:

@@ -6,11 +6,13 @@ from runcast.journal.frame import Header
 from runcast.journal.layout import Layout, make_private
 from runcast.journal.liveness import ProcessLock, is_alive
 from runcast.journal.reader import Damage, JournalReader, Position, read_run
+from runcast.journal.tail import Ends, ends
 from runcast.journal.writer import JournalWriter
 
 __all__ = [
     "Blobs",
     "Damage",
+    "Ends",
     "FileOps",
     "Header",
     "JournalReader",
@@ -18,6 +20,7 @@ __all__ = [
     "Layout",
     "Position",
     "ProcessLock",
+    "ends",
     "is_alive",
     "make_private",
     "read_run",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,7 +24,7 @@ class ProcessLock:
 
     def __init__(self, folder: Path) -> None:
         make_private(folder)
-        self.name = secrets.token_hex(8)
+        self.name = os.urandom(8).hex()
         self._path = folder / self.name
         self._pid = os.getpid()
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
