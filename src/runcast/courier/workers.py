@@ -15,7 +15,7 @@ from runcast.courier.folder import DeliveryFolder, DeliveryStatus
 from runcast.courier.pace import Backoff
 from runcast.journal import Layout
 
-GRACE = 5.0
+GRACE = 2.0
 """Seconds on top of a backend's own deadline."""
 
 
