@@ -83,8 +83,8 @@ SECRET_KEYS = [
 ]  # fmt: skip
 INNOCENT_KEYS = [
     "max_tokens", "tokenizer", "n_tokens", "token_count", "num_tokens", "author", "secretary", "key",
-    "monkey", "eos_token", "special_tokens", "token_type", "primary_key", "forward_pass", "compass", "keys", "lr", "",
-    "authority", "password_file", "/", "..",
+    "monkey", "eos_token", "special_tokens", "token_type", "primary_key", "forward_pass", "compass", "keys",
+    "authority", "password_file", "lr", "", "/", "..",
 ]  # fmt: skip
 
 
