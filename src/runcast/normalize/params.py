@@ -142,7 +142,7 @@ def tags(given: Any) -> tuple[dict[str, str], list[Problem]]:
     """
     if given is None:
         return {}, []
-    if isinstance(given, str):
+    if issubclass(type(given), str):
         return {str.__str__(given): ""}, []
     if expand(given) is not None:
         values, problems = params(given)
