@@ -22,8 +22,8 @@ _numpy_kinds: set[type] = set()
 
 def metrics(
     mapping: Any, is_media: Callable[[object], bool] | None = None
-) -> tuple[Mapping[str, Scalar], Sequence[Problem], Mapping[str, Any]]:
-    """Split what a script logged into numbers, problems, and values that are no numbers.
+) -> tuple[Mapping[str, Scalar], Mapping[str, Any], Sequence[Problem]]:
+    """Split what a script logged into numbers, media, and problems.
 
     Args:
         mapping: names → Python or NumPy numbers, `Decimal`, `Fraction`, arrays and tensors of one
@@ -31,7 +31,7 @@ def metrics(
         is_media: tells which values are media; those come back untouched.
 
     Returns:
-        (numbers, problems, media). The numbers may be `mapping` itself: encode it, do not keep it.
+        (numbers, media, problems). The numbers may be `mapping` itself: encode it, do not keep it.
     """
     if type(mapping) is dict:
         try:
@@ -40,12 +40,12 @@ def metrics(
                 if (kind is not float and kind is not int and kind is not bool) or type(key) is not str:
                     break
             else:
-                return mapping, (), _NOTHING
+                return mapping, _NOTHING, ()
         except RuntimeError:  # another thread writes to it; the slow path takes a copy
             pass
         numbers: dict[str, Scalar] = {}
         if _gather(mapping, "", numbers, 0):
-            return numbers, (), _NOTHING
+            return numbers, _NOTHING, ()
     return _metrics_slow(mapping, is_media)
 
 
@@ -72,7 +72,7 @@ def _gather(mapping: dict[Any, Any], prefix: str, numbers: dict[str, Scalar], de
 
 def _metrics_slow(
     mapping: Any, is_media: Callable[[object], bool] | None
-) -> tuple[dict[str, Scalar], list[Problem], dict[str, Any]]:
+) -> tuple[dict[str, Scalar], dict[str, Any], list[Problem]]:
     def expand(value: Any) -> Mapping[Any, Any] | None:
         return None if is_scalar(value) or _is_media(value, is_media) else as_mapping(value)
 
@@ -90,7 +90,7 @@ def _metrics_slow(
                 problems.append(Problem(key, reason, look(value)))
             else:
                 numbers[key] = number
-    return numbers, problems, media
+    return numbers, media, problems
 
 
 def is_scalar(value: object) -> bool:
@@ -200,7 +200,7 @@ def step(value: Any) -> int | Problem:
     """A step as an int64: ints of every library, and floats without a fraction."""
     if type(value) is int and _LOWEST <= value < _BEYOND:
         return value
-    if isinstance(value, bool) or value is None:
+    if type(value) is bool or value is None:
         return Problem("step", f"a step is a whole number, not {value}")
     number, reason = to_number(value)
     if number is None:
