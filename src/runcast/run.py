@@ -17,7 +17,7 @@ from runcast.journal import Blobs, JournalWriter
 from runcast.media import Text, Value
 from runcast.receipts import Ref
 from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
-from runcast.redact import redact_text, redact_value
+from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.session import Session, describe, off_exit, on_exit
 from runcast.trouble import Trouble
 
@@ -66,6 +66,7 @@ class Run:
         self._calls = 0
         self._finished = False
         self._status: Status = "running"
+        self._secret_names = key_pattern(getattr(config.settings, "redact", []))
         self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
         if self._owner:
             on_exit(self._finish_at_exit)
@@ -265,8 +266,8 @@ class Run:
                 record = Media(time=now, key=key, step=step, type="text", text=text, caption=value.caption)
                 self._writer.append(codec.encode(record))
 
-    def _redacted(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {key: redact_value(key, value) for key, value in values.items()}
+    def _redacted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return redact_tree(values, self._secret_names)[0]
 
     def _keep_loss(self, lost: Lost) -> None:
         if self._writer is not None:

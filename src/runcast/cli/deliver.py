@@ -6,8 +6,8 @@ import time
 from typing import Annotated
 
 import typer
-
 from runcast.cli.output import console, errors, print_json
+
 from runcast.config import load
 from runcast.courier.catchup import Pending, deliver, find_pending
 from runcast.courier.report import report
@@ -17,7 +17,9 @@ from runcast.journal import Layout
 
 def deliver_command(
     runs: Annotated[list[str] | None, typer.Argument(help="ids; every run where left out")] = None,
-    timeout: Annotated[float, typer.Option(help="seconds after which the rest is left for another time")] = 600.0,
+    timeout: Annotated[
+        float, typer.Option(help="seconds after which the rest is left for another time")
+    ] = 600.0,
     json_: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> None:
     """Deliver every record that a backend does not have yet.
@@ -47,7 +49,13 @@ def _deliver(layout: Layout, pending: list[Pending], timeout: float) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     lanes = sum(len(item.backends) for item in pending)
-    columns = (TextColumn("delivering"), BarColumn(), MofNCompleteColumn(), TextColumn("runs x backends"), TimeElapsedColumn())
+    columns = (
+        TextColumn("delivering"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs x backends"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=lanes)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from runcast.cli.output import console, errors, print_json, safe
 
 
@@ -34,7 +33,9 @@ def demo_command(
     backends = ["mlflow", "wandb", "tensorboard", "local"]
     out = console()
     with errors():
-        run = runcast.start("digits", tags={"task": "classification"}, notes="runcast demo", backends=backends, config=config)
+        run = runcast.start(
+            "digits", tags={"task": "classification"}, notes="runcast demo", backends=backends, config=config
+        )
         with run, tempfile.TemporaryDirectory() as scratch:
             if json_:
                 train(run, Path(scratch))
@@ -46,7 +47,9 @@ def demo_command(
         found = run.report()
         comparison: Comparison = compare(folder, run)
     if json_:
-        print_json({"report": found.model_dump(mode="json"), "comparison": comparison.model_dump(mode="json")})
+        print_json(
+            {"report": found.model_dump(mode="json"), "comparison": comparison.model_dump(mode="json")}
+        )
     else:
         _print_report(found)
         for line in comparison.lines():

@@ -6,8 +6,8 @@ import time
 from typing import Annotated
 
 import typer
-
 from runcast.cli.output import console, errors, print_json, safe, status_text
+
 from runcast.config import load
 from runcast.courier.catchup import find_pending
 from runcast.courier.report import RunReport, report
@@ -16,7 +16,9 @@ from runcast.journal import Layout
 
 
 def status_command(
-    runs: Annotated[list[str] | None, typer.Argument(help="ids; all that are under way where left out")] = None,
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="ids; all that are under way where left out")
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="also what is completely delivered")] = False,
     json_: Annotated[bool, typer.Option("--json", help="for machines")] = False,
 ) -> None:
@@ -53,7 +55,9 @@ def _print(reports: list[RunReport]) -> None:
     if not reports:
         out.print("everything is delivered")
         return
-    table = Table("run", "experiment / name", "status", "backend", "delivery", "pending", "lag", "last error", box=None)
+    table = Table(
+        "run", "experiment / name", "status", "backend", "delivery", "pending", "lag", "last error", box=None
+    )
     for found in reports:
         for index, backend in enumerate(found.backends):
             first = index == 0

@@ -99,6 +99,4 @@ def _backends(layout: Layout, run: str) -> dict[str, dict[str, Any]]:
 
 
 def _with_secrets(options: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: today.get(key, value) if MASK in str(value) else value for key, value in options.items()
-    }
+    return {key: today.get(key, value) if MASK in str(value) else value for key, value in options.items()}

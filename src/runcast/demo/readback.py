@@ -102,7 +102,9 @@ def compare(folder: Path, run: Run) -> Comparison:
 
 def _verdict(name: str, said: Series, params: int, status: str, seen: Seen | None) -> Verdict:
     if seen is None:
-        return Verdict(backend=name, points=0, params=0, status="missing", differences=["the run is not there"])
+        return Verdict(
+            backend=name, points=0, params=0, status="missing", differences=["the run is not there"]
+        )
     differences = []
     if seen.params != params:
         differences.append(f"{seen.params} params instead of {params}")
@@ -113,9 +115,13 @@ def _verdict(name: str, said: Series, params: int, status: str, seen: Seen | Non
         if name == "tensorboard":  # its own reader shows 32 bits; ours restores all 64
             expected = [(step, _float32(value)) for step, value in expected]
         if seen.series.get(key, []) != expected:
-            differences.append(f"{key}: {len(seen.series.get(key, []))} points instead of {len(expected)}, or others")
+            differences.append(
+                f"{key}: {len(seen.series.get(key, []))} points instead of {len(expected)}, or others"
+            )
     points = sum(map(len, seen.series.values()))
-    return Verdict(backend=name, points=points, params=seen.params, status=seen.status, differences=differences)
+    return Verdict(
+        backend=name, points=points, params=seen.params, status=seen.status, differences=differences
+    )
 
 
 def _mlflow(folder: Path, ref: Ref) -> Seen:
@@ -185,7 +191,9 @@ def _local(folder: Path, ref: Ref) -> Seen:
     from runcast.catalog import run
 
     found = run(ref.id, dir=folder / ".runcast")
-    series = {key: [(step, float(value)) for step, _, value in found.history(key)[key]] for key in found.metrics}
+    series = {
+        key: [(step, float(value)) for step, _, value in found.history(key)[key]] for key in found.metrics
+    }
     return Seen(status=status, params=params, series=series)
 
 

@@ -5,7 +5,8 @@ from runcast.journal.fileops import FileOps, write_atomically
 from runcast.journal.frame import Header
 from runcast.journal.layout import Layout, make_private
 from runcast.journal.liveness import ProcessLock, is_alive
-from runcast.journal.reader import Damage, JournalReader, Position, read_run
+from runcast.journal.reader import JournalReader, Position, read_run
+from runcast.journal.segment import Damage
 from runcast.journal.tail import Ends, ends
 from runcast.journal.writer import JournalWriter
 

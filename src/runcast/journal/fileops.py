@@ -1,4 +1,4 @@
-"""The only door from the journal to the disk, so that tests can make the disk fail."""
+"""The door from the journal's writers to the disk, so that tests can make the disk fail."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ class FileOps:
 def write_atomically(path: Path, data: bytes, ops: FileOps | None = None, *, sync: bool = True) -> None:
     """Replace a small file so that a reader, or a crash, sees the old or the new one, never a mix."""
     ops = ops or FileOps()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     fd = ops.create(temporary)
     try:
-        done = 0
-        while done < len(data):
-            done += ops.write(fd, data[done:])
-        if sync:
-            ops.sync(fd)
+        try:
+            done = 0
+            while done < len(data):
+                done += ops.write(fd, data[done:])
+            if sync:
+                ops.sync(fd)
+        finally:
+            ops.close(fd)
+        ops.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    finally:
-        ops.close(fd)
-    ops.replace(temporary, path)
     if sync:
-        sync_folder(path.parent)
+        sync_path(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a loss of power."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync_path(path: Path) -> None:
+    """Make a file's data, or the renames in a folder, survive a loss of power."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

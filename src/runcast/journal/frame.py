@@ -55,7 +55,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     features: list[str] = []
 
 
+class _Needs(msgspec.Struct):
+    format: int
+    min_reader: int
+
+
 _header_decoder = msgspec.json.Decoder(Header)
+_needs_decoder = msgspec.json.Decoder(_Needs)
 
 
 def seed(writer: str) -> int:
@@ -74,16 +80,12 @@ def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
     if len(line) < HEAD or line[16:17] != b" " or line[25:26] != b" " or line[34:35] != b" ":
         return None
     payload = line[HEAD:]
-    try:
-        if int(line[17:25], 16) != len(payload):
-            return None
-        crc = int(line[26:34], 16)
-        seq = int(line[:16], 16)
-    except ValueError:
+    # Text is compared, not numbers, because `int` also takes spaces, signs and underscores.
+    if b"%08x" % crc32(payload, crc32(line[:25], seed)) != line[26:34]:
         return None
-    if crc32(payload, crc32(line[:25], seed)) != crc:
+    if b"%08x" % len(payload) != line[17:25]:
         return None
-    return seq, payload
+    return int(line[:16], 16), payload
 
 
 def frame_header(header: Header) -> bytes:
@@ -105,12 +107,12 @@ def unframe_header(line: bytes) -> Header:
     if b"%08x" % crc32(payload) != line[5:13]:
         raise JournalError("the first line of the segment is damaged")
     try:
-        header = _header_decoder.decode(payload)
+        needs = _needs_decoder.decode(payload)  # first, because the rest may have another form by then
+        if needs.min_reader > FORMAT:
+            raise FormatError(
+                f"written in journal format {needs.format}, which needs a reader of {needs.min_reader}; "
+                f"this runcast reads {FORMAT}: pip install -U runcast"
+            )
+        return _header_decoder.decode(payload)
     except msgspec.DecodeError as error:
         raise JournalError(f"the first line of the segment is no header: {error}") from error
-    if header.min_reader > FORMAT:
-        raise FormatError(
-            f"written in journal format {header.format}, which needs a reader of {header.min_reader}; "
-            f"this runcast reads {FORMAT}: pip install -U runcast"
-        )
-    return header

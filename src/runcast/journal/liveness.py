@@ -20,7 +20,7 @@ from runcast.journal.layout import make_private
 class ProcessLock:
     """The lock of this process in one runcast directory; held until `release` or death."""
 
-    _held: ClassVar[set[Path]] = set()
+    _held: ClassVar[set[str]] = set()  # names, because one folder has many spellings
 
     def __init__(self, folder: Path) -> None:
         make_private(folder)
@@ -28,32 +28,41 @@ class ProcessLock:
         self._path = folder / self.name
         self._pid = os.getpid()
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._held.add(self._path.absolute())
+        try:
+            # Nobody else wants it for longer than a look, see `is_alive`.
+            fcntl.lockf(self._fd, fcntl.LOCK_EX)
+        except OSError:
+            os.close(self._fd)
+            raise
+        self._held.add(self.name)
 
     def release(self) -> None:
-        """Let go, as death would."""
-        self._held.discard(self._path.absolute())
+        """Let go, as death would; a second time does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        self._held.discard(self.name)
         with contextlib.suppress(OSError):
-            os.close(self._fd)
+            os.close(fd)
         if os.getpid() == self._pid:
             with contextlib.suppress(OSError):
                 self._path.unlink()
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the process that took the lock `name` in `folder` still lives."""
-    path = (folder / name).absolute()
-    if path in ProcessLock._held:
+    """Whether the process that took the lock `name` in `folder` still lives; ``""`` never did."""
+    if name in ProcessLock._held:
         return True
+    if not name.isalnum():  # nothing that leads out of the folder
+        return False
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     except OSError:  # not ours to open: say "alive", so that nobody closes its run
         return True
     try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look agree
     except OSError:
         return True
     finally:

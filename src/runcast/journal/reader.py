@@ -13,19 +13,16 @@ The rule, per segment and line by line:
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from runcast import codec
-from runcast.errors import FormatError, JournalError
-from runcast.journal.frame import HEAD, Header, seed, unframe, unframe_header
+from runcast.journal.frame import Header
+from runcast.journal.segment import Damage, Segment
 from runcast.records import Record
-
-CHUNK = 1 << 20
 
 
 class Position(msgspec.Struct):
@@ -44,99 +41,32 @@ class Position(msgspec.Struct):
         return Position(dict(self.offsets), dict(self.seqs))
 
 
-class Damage(msgspec.Struct, frozen=True):
-    """Something unreadable: bytes [start, end) of a segment, or `missing` records of a writer."""
+class _Stream:
+    """One writer's segments, in order."""
 
-    segment: str
-    start: int = 0
-    end: int = 0
-    missing: int = 0
-    unknown: int = 0
-    message: str = ""
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+
+    def add(self, segment: Segment) -> None:
+        self._segments.append(segment)
+        # By the number itself: in the file's name it is too short beyond 9999.
+        self._segments.sort(key=lambda segment: (segment.number, segment.name))
+
+    def head(self) -> Segment | None:
+        """The segment whose next item is due, or None where nothing new is whole."""
+        for segment in self._segments[:]:
+            if segment.parsed or segment.fill():
+                return segment
+            if segment.number < self._segments[-1].number:
+                # Its writer went on to a later one before this was read to the end: no more will come.
+                self._segments.remove(segment)
+        return None
 
 
-class _Segment:
-    """One file: yields whole records from an offset on."""
-
-    def __init__(self, path: Path, offset: int) -> None:
-        self.path = path
-        self.name = path.stem
-        self.offset = offset  # of the first byte not yet parsed
-        self.header: Header | None = None
-        self.unreadable = ""
-        self.parsed: deque[tuple[Record, int]] = deque()  # record, offset behind it
-        self._seed = 0
-        self._suspect = -1  # start of bad lines that no good line has followed yet
-
-    @property
-    def writer(self) -> str:
-        return self.name.rpartition("-")[0]
-
-    def fill(self, damage: list[Damage]) -> bool:
-        """Parse the next chunk; False where nothing new is whole."""
-        if self.unreadable:
-            return False
-        try:
-            with self.path.open("rb", buffering=0) as file:
-                if self.header is None and not self._read_header(file.read(1 << 16), damage):
-                    return False
-                file.seek(self.offset)
-                data = file.read(CHUNK)
-                while data and b"\n" not in data and (more := file.read(CHUNK * 8)):
-                    data += more
-        except FileNotFoundError:
-            return False
-        end = data.rfind(b"\n") + 1
-        if end == 0:
-            return False
-        self._parse(data[:end], damage)
-        return True
-
-    def _read_header(self, head: bytes, damage: list[Damage]) -> bool:
-        line, newline, _ = head.partition(b"\n")
-        if not newline and len(head) < 1 << 16:
-            return False  # still being written
-        try:
-            self.header = unframe_header(line)
-        except FormatError:
-            raise
-        except JournalError as error:
-            # The writer's name stands in the file's name too, so its records can still be told.
-            damage.append(Damage(self.name, 0, len(line) + 1, message=str(error)))
-            self.header = Header(run="", writer=self.writer)
-        self._seed = seed(self.header.writer)
-        self.offset = max(self.offset, len(line) + 1)
-        return True
-
-    def _parse(self, data: bytes, damage: list[Damage]) -> None:
-        place = self.offset
-        for line in data[:-1].split(b"\n"):
-            after = place + len(line) + 1
-            whole = unframe(line, self._seed)
-            if whole is None:
-                if self._suspect < 0:
-                    self._suspect = place
-            else:
-                if self._suspect >= 0:
-                    damage.append(Damage(self.name, self._suspect, place, message="damaged bytes skipped"))
-                    self._suspect = -1
-                self._take(whole, after, damage)
-            place = after
-        self.offset = place
-
-    def _take(self, whole: tuple[int, bytes], after: int, damage: list[Damage]) -> None:
-        seq, payload = whole
-        try:
-            record = codec.decode(payload)
-        except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
-            message = f"a record that this version does not know was passed over: {error}"
-            damage.append(
-                Damage(self.name, after - len(payload) - HEAD - 1, after, unknown=1, message=message)
-            )
-            return
-        msgspec.structs.force_setattr(record, "writer", self.writer)
-        msgspec.structs.force_setattr(record, "seq", seq)
-        self.parsed.append((record, after))
+def _due(segment: Segment) -> tuple[int, int, str]:
+    """What comes first: the earlier generation, then the earlier time; what is no record at once."""
+    record = segment.parsed[0][1]
+    return segment.generation, record.time if record is not None else 0, segment.writer
 
 
 class JournalReader:
@@ -145,15 +75,18 @@ class JournalReader:
     Args:
         folder: the run's journal folder.
         position: where to begin; it moves as records are given out.
+        run: the run's id; where it is given, segments of other runs are passed over and reported.
     """
 
-    def __init__(self, folder: Path, position: Position | None = None) -> None:
+    def __init__(self, folder: Path, position: Position | None = None, *, run: str | None = None) -> None:
         self.folder = folder
         self.position = position or Position()
         self.damage: list[Damage] = []
-        """What was found unreadable so far; the caller may empty it."""
-        self._segments: dict[str, _Segment] = {}
-        self._seen_mtime = -1
+        """What was found unreadable up to `position`; the caller may empty it."""
+        self._run = run
+        self._segments: dict[str, Segment] = {}
+        self._unopened: list[Segment] = []
+        self._streams: dict[str, _Stream] = {}
 
     def segments(self) -> list[Header]:
         """Headers of the segments seen so far."""
@@ -164,68 +97,77 @@ class JournalReader:
 
         Raises:
             FormatError: a segment was written for a newer reader.
+            JournalError: a segment cannot be read.
         """
         self._look()
+        heap = [
+            (_due(segment), segment, stream)
+            for stream in self._streams.values()
+            if (segment := stream.head()) is not None
+        ]
+        heapq.heapify(heap)  # no two keys are equal, because the writers differ
         records: list[Record] = []
         size = 0
-        while len(records) < most and size < most_bytes:
-            segment = self._next_segment()
-            if segment is None:
-                break
-            record, after = segment.parsed.popleft()
-            size += after - self.position.offsets.get(segment.name, 0)
-            self.position.offsets[segment.name] = after
-            last = self.position.seqs.get(segment.writer, 0)
-            if record.seq <= last:
-                continue  # written twice after a failed write
-            if record.seq > last + 1:
-                self.damage.append(
-                    Damage(segment.name, missing=record.seq - last - 1, message="records missing")
-                )
-            self.position.seqs[segment.writer] = record.seq
-            records.append(record)
+        while heap and len(records) < most and size < most_bytes:
+            _, segment, stream = heap[0]
+            size += self._take(segment, records)
+            head = segment if segment.parsed else stream.head()
+            if head is None:
+                heapq.heappop(heap)
+            else:
+                heapq.heapreplace(heap, (_due(head), head, stream))
         return records
+
+    def _take(self, segment: Segment, records: list[Record]) -> int:
+        """Move over one item; gives its size in bytes."""
+        seq, record, after, damage = segment.parsed.popleft()
+        size = after - self.position.offsets.get(segment.name, 0)
+        self.position.offsets[segment.name] = after
+        if seq:
+            last = self.position.seqs.get(segment.writer, 0)
+            if seq <= last:
+                return size  # written twice after a failed write
+            if seq > last + 1:
+                self.damage.append(Damage(segment.name, missing=seq - last - 1, message="records missing"))
+            self.position.seqs[segment.writer] = seq
+        if damage is not None:
+            self.damage.append(damage)
+        if record is not None:
+            records.append(record)
+        return size
 
     def _look(self) -> None:
         """Notice new segments."""
-        try:
-            mtime = os.stat(self.folder).st_mtime_ns
-        except FileNotFoundError:
-            return
-        if mtime == self._seen_mtime:
-            return
-        for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
-            name, dot, suffix = entry.name.rpartition(".")
-            if (
-                dot
-                and suffix == "rcj"
-                and name not in self._segments
-                and entry.is_file(follow_symlinks=False)
-            ):
+        names = self._names()
+        if names - self._segments.keys():
+            # A listing may miss a file that is made meanwhile and yet show a later one; two that are
+            # equal do not. An earlier segment read after a later one would count as written twice.
+            while (again := self._names()) != names:
+                names = again
+            for name in sorted(names - self._segments.keys()):
                 offset = self.position.offsets.get(name, 0)
-                self._segments[name] = _Segment(Path(entry.path), offset)
-        self._seen_mtime = mtime
+                segment = Segment(self.folder / f"{name}.rcj", offset, self._run)
+                self._segments[name] = segment
+                self._unopened.append(segment)
+        for segment in self._unopened[:]:
+            if segment.open():
+                self._unopened.remove(segment)
+                self._streams.setdefault(segment.writer, _Stream()).add(segment)
 
-    def _next_segment(self) -> _Segment | None:
-        """The segment whose next record is due."""
-        best: _Segment | None = None
-        best_key: tuple[int, int, str] = (0, 0, "")
-        busy: set[str] = set()  # an earlier segment of this writer still has records
-        for segment in self._segments.values():  # by name: a writer's segments in order
-            if segment.writer in busy:
-                continue
-            if not segment.parsed and not (segment.fill(self.damage) and segment.parsed):
-                continue
-            busy.add(segment.writer)
-            header = segment.header
-            key = (header.generation if header else 0, segment.parsed[0][0].time, segment.name)
-            if best is None or key < best_key:
-                best, best_key = segment, key
-        return best
+    def _names(self) -> set[str]:
+        try:
+            with os.scandir(self.folder) as entries:
+                return {
+                    entry.name[:-4]
+                    for entry in entries
+                    if entry.name.endswith(".rcj") and entry.is_file(follow_symlinks=False)
+                }
+        except FileNotFoundError:
+            return set()
 
 
 def read_run(folder: Path) -> Iterator[Record]:
     """Every record of the run whose folder this is, in order."""
-    reader = JournalReader(folder / "journal")
+    reader = JournalReader(folder / "journal", run=folder.name)
     while records := reader.read():
         yield from records

@@ -2,8 +2,9 @@
 
 Invariants:
 - A segment has one writer, is created exclusively and never opened again; nothing is ever edited.
-- Numbers are given out in order, without gaps. After a short write or an error the segment is left
-  as it is, the next one is opened and the *whole* record is written again under the same number.
+- A record gets its number when it is written, in order and without gaps. After a short write or an
+  error the segment is left as it is, the next one is opened and the *whole* record is written again
+  under the same number.
 - `append` never raises because of the disk. While the disk refuses, records wait in memory, up to
   `RING_BYTES`; the oldest expendable ones (metrics, media) go first. What went is counted in a
   ``lost`` record as soon as the disk is back.
@@ -11,11 +12,14 @@ Invariants:
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,17 +27,21 @@ from runcast import codec
 from runcast.journal.fileops import FileOps
 from runcast.journal.frame import Header, frame, frame_header, seed
 from runcast.journal.layout import make_private
+from runcast.journal.ring import Ring
 from runcast.records import Lost
 
 SEGMENT_BYTES = 64 << 20
 RING_BYTES = 16 << 20
+SLICE_BYTES = 16 << 10
+"""After so many bytes the writer looks whether its segment has been deleted."""
 RETRY_SECONDS = 1.0
+SYNC_RETRY_SECONDS = 60.0
 
 _writers: weakref.WeakSet[JournalWriter] = weakref.WeakSet()
 
 
 class JournalWriter:
-    """Writes one process's records of one run.
+    """Writes one process's records of one run. Safe in threads, signal handlers and after ``fork``.
 
     Args:
         folder: the run's journal folder.
@@ -65,31 +73,35 @@ class JournalWriter:
         self._ops = ops or FileOps()
         self._clock = clock
         self._on_trouble = on_trouble
-        self.lost = 0
         self._begin()
         _writers.add(self)
 
     def _begin(self) -> None:
         """A fresh identity, with nothing written yet."""
         self.writer = os.urandom(8).hex()
+        self.lost = 0
         self._seed = seed(self.writer)
-        self._lock = threading.Lock()
-        self._owner = 0
-        self._nested: list[tuple[bytes, bool]] = []
+        # Re-entrant, because a signal handler may log between any two steps of `append`.
+        self._lock = threading.RLock()
+        self._busy = False
+        self._nested: deque[tuple[bytes, bool]] = deque()
         self._seq = 0
         self._segment = 0
+        self._path = self._folder
         self._fd = -1
-        self._room = 0
+        self._room = 0  # bytes that may be written before the next look; 0 unless open and nothing waits
+        self._left = 0  # bytes that fit into the segment beyond `_room`
         self._write = self._ops.write
-        self._ring: list[tuple[int, bytes, bool]] = []
-        self._ring_bytes = 0
-        self._retry_at = 0.0
+        self._ring = Ring(RING_BYTES)
         self._unreported = 0
+        self._down = False
+        self._retry_at = 0.0
+        self._sync_retry_at: float | None = None  # set while the disk takes data but cannot sync
 
     @property
     def seq(self) -> int:
-        """Number of the last record."""
-        return self._seq
+        """Number of the last record; what waits is counted as if it were written."""
+        return self._seq + len(self._ring)
 
     @property
     def waiting(self) -> int:
@@ -103,104 +115,116 @@ class JournalWriter:
             payload: the record's JSON, see `runcast.codec.encode`.
             expendable: may be dropped, and counted, where neither disk nor memory has room.
         """
-        if not self._lock.acquire(False):
-            if self._owner == threading.get_ident():
+        with self._lock:
+            if self._busy:
                 # A signal handler, or ``__del__``, logs while this thread is logging: let that finish.
                 self._nested.append((payload, expendable))
                 return
-            self._lock.acquire()
-        try:
-            self._owner = threading.get_ident()
-            self._append(payload, expendable)
-            while self._nested:
-                self._append(*self._nested.pop(0))
-        finally:
-            self._owner = 0
-            self._lock.release()
-
-    def _append(self, payload: bytes, expendable: bool) -> None:
-        self._seq = seq = self._seq + 1
-        line = frame(seq, payload, self._seed)
-        size = len(line)
-        if size <= self._room:  # open, healthy, and no record waits
+            self._busy = True
             try:
-                done = self._write(self._fd, line)
-            except OSError:
-                done = -1
-            if done == size:
-                self._room -= size
-                if self._sync:
-                    self._sync_now()
+                seq = self._seq + 1
+                line = frame(seq, payload, self._seed)
+                size = len(line)
+                if size > self._room and not self._more_room(size):
+                    self._hold(payload, expendable)
+                    return
+                try:
+                    if self._write(self._fd, line) == size and (not self._sync or self._synced()):
+                        self._seq = seq
+                        self._room -= size
+                        return
+                except OSError:
+                    pass
+                except BaseException:  # Ctrl-C: nobody knows whether the line is whole
+                    if self._seq < seq:
+                        self._ring.push(payload, expendable=False)
+                        self._abandon()
+                    raise
+                self._hold(payload, False)  # it may be whole on the disk: its number is taken
+            finally:
+                self._busy = False
+                if self._nested:
+                    self._append_nested()
+
+    def _append_nested(self) -> None:
+        while True:
+            try:  # a handler that comes right now may take them first
+                payload, expendable = self._nested.popleft()
+            except IndexError:
                 return
-        self._hold(seq, line, expendable)
+            self.append(payload, expendable=expendable)
+
+    def _hold(self, payload: bytes, expendable: bool) -> None:
+        dropped = self._ring.push(payload, expendable=expendable)
+        self._unreported += dropped
+        self.lost += dropped
         self._drain()
 
-    def _sync_now(self) -> None:
+    def _more_room(self, size: int) -> bool:
+        """Allow the next slice, where the segment has room and has not been deleted."""
+        left = self._left + self._room
+        if self._fd < 0 or left < size or len(self._ring):
+            return False
         try:
-            self._ops.sync(self._fd)
-        except OSError as error:
-            # Linux reports a failed write-back once and forgets it: never trust this file again.
-            self._abandon()
-            self._on_trouble(f"{self._folder}: {error.strerror}; continuing in a new segment")
-
-    def _hold(self, seq: int, line: bytes, expendable: bool) -> None:
-        self._ring.append((seq, line, expendable))
-        self._ring_bytes += len(line)
-        while self._ring_bytes > RING_BYTES:
-            for index, (_, held, may_go) in enumerate(self._ring):
-                if may_go:
-                    del self._ring[index]
-                    self._ring_bytes -= len(held)
-                    self._unreported += 1
-                    self.lost += 1
-                    break
-            else:
-                return  # only what may never be dropped: keep it, whatever it weighs
+            deleted = os.fstat(self._fd).st_nlink == 0 and not self._path.exists()
+        except OSError:
+            return False
+        if deleted:
+            self._tell(f"{self._path.name} was deleted while in use, with all it held; going on in a new one")
+            return False
+        self._room = min(left, max(size, SLICE_BYTES))
+        self._left = left - self._room
+        return True
 
     def _drain(self) -> None:
-        """Write what waits into a new segment; on failure try again a second later."""
-        now = self._clock()
-        if now < self._retry_at:
+        """Write what waits into a new segment; where that fails, try again a second later."""
+        if self._down and self._clock() < self._retry_at:
             return
-        was_down = self._retry_at > 0.0
+        before = self._seq
         try:
-            self._open_next(max(SEGMENT_BYTES, 2 * self._ring_bytes))
-            if self._unreported:
-                self._report_loss()
-            while self._ring:
-                line = self._ring[0][1]
-                if self._write(self._fd, line) != len(line):
-                    raise OSError(28, os.strerror(28))
-                self._room -= len(line)
-                self._ring_bytes -= len(line)
-                del self._ring[0]
+            self._open_next()
+            self._write_waiting()
         except OSError as error:
+            created = self._fd >= 0
             self._abandon()
-            self._retry_at = now + RETRY_SECONDS
-            if not was_down:
-                self._on_trouble(
-                    f"{self._folder}: {error.strerror or error}; records wait in memory "
-                    f"({RING_BYTES >> 20} MiB): free space or make the folder writable"
+            if created and self._seq == before:  # not one whole record in it: give its bytes back
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
+            self._retry_at = self._clock() + RETRY_SECONDS
+            if not self._down:
+                self._down = True
+                self._tell(
+                    f"{error.strerror or error}; records wait in memory ({RING_BYTES >> 20} MiB): "
+                    "free space or make the folder writable"
                 )
             return
-        self._retry_at = 0.0
+        if self._down:
+            self._down = False
+            self._tell(f"writable again; {self.lost} records were lost so far")
         if self._sync:
-            self._sync_now()
-        if was_down:
-            self._on_trouble(f"{self._folder}: writable again; {self.lost} records were lost meanwhile")
+            self._sync_new_segment()
 
-    def _report_loss(self) -> None:
-        self._seq += 1
+    def _write_waiting(self) -> None:
+        while len(self._ring) or self._unreported:
+            if not len(self._ring):
+                self._ring.push(self._loss(), expendable=False)
+                self._unreported = 0
+            line = frame(self._seq + 1, self._ring.first(), self._seed)
+            self._write_whole(line)
+            self._seq += 1
+            self._ring.pop()
+            self._left -= len(line)
+
+    def _write_whole(self, line: bytes) -> None:
+        if self._write(self._fd, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _loss(self) -> bytes:
         reason = "the disk refused to write and memory was full: free space in runcast's folder"
-        payload = codec.encode(Lost(time=time.time_ns(), key="", reason=reason, count=self._unreported))
-        line = frame(self._seq, payload, self._seed)
-        self._unreported = 0
-        self._ring.append((self._seq, line, False))
-        self._ring_bytes += len(line)
+        return codec.encode(Lost(time=time.time_ns(), key="", reason=reason, count=self._unreported))
 
-    def _open_next(self, room: int) -> None:
+    def _open_next(self) -> None:
         self._abandon()
-        make_private(self._folder)
         header = Header(
             run=self._run,
             writer=self.writer,
@@ -213,40 +237,75 @@ class JournalWriter:
             created=time.time_ns(),
             courier=self._courier,
         )
-        path = self._folder / f"{self.writer}-{self._segment:04d}.rcj"
+        # A number is never used again, so a reader that saw a file that was given up is not misled.
+        self._path = self._folder / f"{self.writer}-{self._segment:04d}.rcj"
         self._segment += 1
-        fd = self._ops.create(path)
-        line = frame_header(header)
-        try:
-            if self._write(fd, line) != len(line):
-                raise OSError(28, os.strerror(28))
-        except OSError:
-            self._ops.close(fd)
-            path.unlink(missing_ok=True)  # nothing was acknowledged in it
-            raise
-        self._fd = fd
-        self._room = room
+        make_private(self._folder)
+        self._fd = self._ops.create(self._path)
+        self._left = SEGMENT_BYTES
+        self._write_whole(frame_header(header))
 
     def _abandon(self) -> None:
         if self._fd >= 0:
-            fd, self._fd, self._room = self._fd, -1, 0
+            fd, self._fd, self._room, self._left = self._fd, -1, 0, 0
             try:
                 self._ops.close(fd)
             except OSError as error:
-                self._on_trouble(f"{self._folder}: closing a segment: {error.strerror}")
+                if not self._down:
+                    self._tell(f"closing {self._path.name}: {error.strerror}; its end may be lost")
+
+    def _synced(self) -> bool:
+        """Whether the segment's data is on the disk, or need not be for now.
+
+        After a failure it is tried anew in a new segment only: Linux reports a failed write-back once
+        and forgets it, so a second try on the same file proves nothing.
+        """
+        if self._sync_retry_at is not None:
+            return self._clock() < self._sync_retry_at
+        try:
+            self._ops.sync(self._fd)
+        except OSError as error:
+            self._sync_failed(error, self._clock())
+            return False
+        return True
+
+    def _sync_new_segment(self) -> None:
+        was_failing = self._sync_retry_at is not None
+        try:
+            self._ops.sync(self._fd)
+        except OSError as error:
+            self._sync_failed(error, self._clock() + SYNC_RETRY_SECONDS)
+            return
+        self._sync_retry_at = None
+        if was_failing:
+            self._tell("fsync works again")
+
+    def _sync_failed(self, error: OSError, retry_at: float) -> None:
+        if self._sync_retry_at is None:
+            self._tell(f"{error.strerror} on fsync; until it works, a loss of power can cost records")
+        self._sync_retry_at = retry_at
+
+    def _tell(self, message: str) -> None:
+        with contextlib.suppress(Exception):  # a warning that was made an error must not stop training
+            self._on_trouble(f"{self._folder}: {message}")
 
     def close(self) -> None:
-        """Write what still waits, and give the descriptor back."""
+        """Write what still waits, and give the descriptor back. A later `append` opens a new segment."""
         with self._lock:
-            if self._ring:
-                self._retry_at = min(self._retry_at, self._clock())
+            if self._busy:  # a signal handler in the midst of `append`, which needs the descriptor
+                return
+            if len(self._ring):
+                self._retry_at = self._clock()
                 self._drain()
             self._abandon()
+            if len(self._ring):
+                self._tell(f"{len(self._ring)} records could not be written: they go with this process")
 
     def _after_fork(self) -> None:
         """In the child: the parent's segment, lock and waiting records are not ours."""
         if self._fd >= 0:
-            os.close(self._fd)
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
         self._begin()
 
 
