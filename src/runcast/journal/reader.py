@@ -63,10 +63,14 @@ class _Stream:
         return None
 
 
-def _due(segment: Segment) -> tuple[int, int, str]:
-    """What comes first: the earlier generation, then the earlier time; what is no record at once."""
+def _due(segment: Segment) -> tuple[int, int, bool, str]:
+    """What comes first: the earlier generation, then the earlier time; what is no record at once.
+
+    A courier's last word for a dead process bears the time of that process's last record: it comes after.
+    """
     record = segment.parsed[0][1]
-    return segment.generation, record.time if record is not None else 0, segment.writer
+    time = record.time if record is not None else 0
+    return segment.generation, time, segment.courier, segment.writer
 
 
 class JournalReader:

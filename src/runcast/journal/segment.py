@@ -46,7 +46,7 @@ class Segment:
 
     Attributes:
         header: None until the first line is whole.
-        writer, number, generation: from the header.
+        writer, number, generation, courier: from the header.
         parsed: what was read and not yet taken.
     """
 
@@ -60,6 +60,7 @@ class Segment:
         self.writer = ""
         self.number = 0
         self.generation = 0
+        self.courier = False
         self._seed = 0
         self._suspect = -1  # start of bad lines that no good line has followed yet
         self._foreign = False
@@ -95,6 +96,7 @@ class Segment:
         self.writer = self.header.writer
         self.number = self.header.segment
         self.generation = self.header.generation
+        self.courier = self.header.courier
         self._seed = seed(self.writer)
         self._offset = max(self._offset, after)
         return True
