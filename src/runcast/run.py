@@ -211,7 +211,10 @@ class Run:
             return True
         self._session.wake()
         limit = self._config.settings.finish_timeout if timeout is None else timeout
-        return progress.wait(self._session.layout, self.id, list(self._options), self._writer, limit)
+        here = self._session
+        return progress.wait(
+            here.layout, self.id, list(self._options), self._writer, limit, here.courier.check
+        )
 
     def finish(self, status: Status = "finished", timeout: float | None = None) -> None:
         """End the run, and wait a bounded time for its delivery; the courier does the rest.
