@@ -1,1 +1,51 @@
-"""One training script, every experiment tracker."""
+"""runcast: one training script, every experiment tracker.
+
+::
+
+    import runcast
+
+    with runcast.start("digits", params={"lr": 0.1}, backends=["mlflow", "wandb"]) as run:
+        run.log({"train/loss": 0.4}, step=0)
+
+Importing this package imports no tracker's client, no NumPy and no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
+from runcast.media import Text
+from runcast.run import Run
+from runcast.start import current_run, log, start
+
+if TYPE_CHECKING:
+    from runcast.catalog import runs
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "DeliveryError",
+    "Halt",
+    "Reject",
+    "Retry",
+    "Run",
+    "RuncastError",
+    "Text",
+    "UsageError",
+    "__version__",
+    "current_run",
+    "log",
+    "runs",
+    "start",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what only readers need when it is asked for."""
+    if name == "runs":
+        from runcast.catalog import runs
+
+        return runs
+    raise AttributeError(f"module 'runcast' has no attribute {name!r}")

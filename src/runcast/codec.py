@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from runcast.records import Metrics, Record
+from runcast.records import FileRef, Metrics, Record
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_PLAIN = frozenset({type(None), bool, int, str, FileRef})
 _NAMES = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_UNKNOWN_TAG = "Invalid value"
 
 
 def encode(record: Record) -> bytes:
@@ -28,16 +28,16 @@ def encode(record: Record) -> bytes:
     Raises:
         TypeError, ValueError, RecursionError: a value is not JSON-like (the facade prevents this).
     """
-    if type(record) is Metrics:
-        for value in record.values.values():
-            # x - x is 0.0 for every finite float and NaN for the three others.
-            if type(value) is float and value - value != 0.0:
-                return _encode_slow(record)
-        try:
-            payload = _encoder.encode(record)
-        except UnicodeEncodeError:
-            return _encode_slow(record)
-        return payload if b'"$' not in payload else _encode_slow(record)
+    if type(record) is not Metrics:
+        return _encode_slow(record)
+    try:
+        payload = _encoder.encode(record)
+    except UnicodeEncodeError:
+        return _encode_slow(record)
+    # A search in C is cheaper than a look at each value: a number never reads "null" when it is finite.
+    # (`find`, because `in` takes twice as long on bytes.)
+    if payload.find(b"null") < 0 and payload.find(b'"$') < 0:
+        return payload
     return _encode_slow(record)
 
 
@@ -76,22 +76,34 @@ def _decode_slow(payload: bytes) -> Record:
 
 
 def pack(value: Any) -> Any:
-    """Make a JSON-like value safe for `encode`: tag non-finite floats, escape ``$`` keys."""
+    """Make a JSON-like value safe for `encode`: tag non-finite floats, escape ``$`` keys.
+
+    Raises:
+        TypeError: not JSON-like; the encoder would turn it into something else without a word.
+    """
     kind = type(value)
     if kind is float:
         return value if math.isfinite(value) else {"$float": repr(value)}
+    if kind in _PLAIN:
+        return value
     if kind is dict:
         return {("$" + k if k[:1] == "$" else k): pack(v) for k, v in value.items()}
-    if kind is list:
+    if kind is list or kind is tuple:
         return [pack(v) for v in value]
-    return value
+    raise TypeError(f"{kind.__qualname__} is not JSON-like")
 
 
 def unpack(value: Any) -> Any:
-    """Undo `pack`."""
+    """Undo `pack`.
+
+    Raises:
+        ValueError: a tag that `pack` does not write.
+    """
     if type(value) is dict:
         if len(value) == 1 and "$float" in value:
-            return _NAMES[value["$float"]]
+            if (name := value["$float"]) not in ("nan", "inf", "-inf"):
+                raise ValueError(f"no float: {name!r}")
+            return _NAMES[name]
         return {(k[1:] if k[:2] == "$$" else k): unpack(v) for k, v in value.items()}
     if type(value) is list:
         return [unpack(v) for v in value]

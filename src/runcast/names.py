@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import re
 
-_ESCAPE = re.compile(r"_x([0-9a-f]+)_")
+_ESCAPE = re.compile(r"_x(0|10[0-9a-f]{4}|[1-9a-f][0-9a-f]{0,4})_")  # each code point in one way
 _EMPTY = "_xempty_"
 _DIGEST = 16
+_CUT = re.compile(rf"-[0-9a-f]{{{_DIGEST}}}\Z")
 
 
 def escape(name: str, illegal: re.Pattern[str], limit: int) -> str:
-    """A legal name for `name`; `name` itself where it is legal.
+    """A legal name for `name`; `name` itself where it is legal and reads as no escape.
 
     Args:
         name: any text, lone surrogates and the empty string included.
@@ -32,7 +33,7 @@ def escape(name: str, illegal: re.Pattern[str], limit: int) -> str:
     if name == _EMPTY:
         refused.add(0)
     out = _escape_positions(head, refused) if refused or _ESCAPE.search(head) else head
-    if len(out) <= limit:
+    if len(out) < limit or (len(out) == limit and not _CUT.search(out)):  # else it may meet a cut one
         return out
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     return f"{out[: limit - _DIGEST - 1]}-{digest}"

@@ -1,6 +1,6 @@
 """What a plugin author needs: the backend contract, capabilities, and the hook marker."""
 
-from runcast.plugins.backend import Backend, Change, Finding, OpenRun, Options, Receipt, Ref
+from runcast.plugins.backend import Backend, Finding, OpenRun, Options
 from runcast.plugins.capabilities import (
     Capabilities,
     Support,
@@ -11,6 +11,7 @@ from runcast.plugins.capabilities import (
     notyet,
 )
 from runcast.plugins.hookspecs import hookimpl
+from runcast.receipts import Change, Receipt, Ref
 
 __all__ = [
     "Backend",

@@ -22,12 +22,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from runcast.plugins.capabilities import Capabilities
+from runcast.receipts import Receipt, Ref
 from runcast.records import FileRef, Record, RunStarted
 
 
@@ -35,40 +36,6 @@ class Options(BaseModel):
     """Base of every backend's options: unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Ref(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a run is in a tracker.
-
-    Attributes:
-        id: the tracker's own id of the run.
-        url: where to look: a URL, or a path on this machine; never with credentials.
-        command: a shell command that opens the tracker's own UI on it.
-    """
-
-    id: str
-    url: str = ""
-    command: str = ""
-
-
-class Change(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that the tracker got in another form than it was said.
-
-    Attributes:
-        what: ``renamed``; ``degraded`` (a lesser form); ``spilled`` (moved to a file); ``skipped``.
-        key: the name as the script said it.
-        detail: the new name, or what was lost and why.
-    """
-
-    what: Literal["renamed", "degraded", "spilled", "skipped"]
-    key: str
-    detail: str
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """A backend's answer to a batch that it took; `changes` may repeat earlier ones."""
-
-    changes: Sequence[Change] = ()
 
 
 class Finding(BaseModel):

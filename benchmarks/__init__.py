@@ -1,0 +1,1 @@
+"""Speed, measured: ``make bench``. Every ratio comes from one run; absolutes vary between machines."""

@@ -1,0 +1,36 @@
+"""``python -m benchmarks [part ...]``: log, startup, delivery, training."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import delivery, log_cost, startup, training
+
+PARTS = {
+    "startup": startup.rows,
+    "log": log_cost.rows,
+    "delivery": delivery.rows,
+    "training": training.rows,
+}
+
+
+def main() -> None:
+    """Measure the parts asked for, or all, and print one table each."""
+    console = Console()
+    console.print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}")
+    for name in sys.argv[1:] or PARTS:
+        table = Table("what", "measured", "bar", "", title=name, title_justify="left")
+        with console.status(f"measuring {name}"):
+            for row in PARTS[name]():
+                mark = "" if row.ok is None else "ok" if row.ok else "[red]over[/red]"
+                table.add_row(row.what, row.figure, row.bar, mark)
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Carries records from journals to backends, in processes of its own."""

@@ -1,0 +1,166 @@
+"""What is kept on disk about the delivery of one run to one backend.
+
+::
+
+    cursor.json     how far the tracker has acknowledged, and the backend's memory; written after it
+    report.json     what the tracker got in another form, or not at all
+    rejected.jsonl  records that the tracker will never take, with the reason
+    status.json     what is going on, for people
+    lock            held by the one courier that works on it
+    state/          the backend's own files
+
+Only the cursor decides what is sent. All else can be lost without harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from runcast import codec
+from runcast.journal import Position, make_private, write_atomically
+from runcast.receipts import Change, Ref
+from runcast.records import Record
+
+State = Literal["waiting", "delivering", "retrying", "paused", "delivered"]
+
+
+class Cursor(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """How far one backend has come with one run.
+
+    Attributes:
+        position: everything before it was acknowledged.
+        records: how many records were acknowledged.
+        rejected: how many of those the tracker will never take.
+        ref: where the run is in the tracker.
+        state: the backend's memory, saved in one step with the position.
+        started: the run's first record, as JSON.
+        finished: nothing was left, and every writer had finished.
+    """
+
+    position: Position = msgspec.field(default_factory=Position)
+    records: int = 0
+    rejected: int = 0
+    ref: Ref | None = None
+    state: dict[str, Any] = {}
+    started: str = ""
+    finished: bool = False
+
+
+class DeliveryStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is going on between one run and one backend.
+
+    Attributes:
+        state: ``paused`` needs a person (see `error`); ``delivered``: all there is.
+        error: the last error, with its mend; cleared by a success.
+        failures: in a row.
+        retry_at: ns since 1970 of the next attempt.
+        time: ns since 1970 when this was written.
+    """
+
+    state: State = "waiting"
+    error: str = ""
+    failures: int = 0
+    retry_at: int = 0
+    time: int = 0
+
+
+class Report(msgspec.Struct, omit_defaults=True):
+    """What the tracker got in another form, and what was unreadable in the journal."""
+
+    changes: list[Change] = []
+    damage: list[str] = []
+
+
+class DeliveryFolder:
+    """The files above; one courier at a time may write them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+
+    def acquire(self) -> bool:
+        """Become the one courier that works here; False where another one lives."""
+        if self._lock >= 0:
+            return True
+        make_private(self.path)
+        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self._lock = fd
+        return True
+
+    def release(self) -> None:
+        """Let another courier work here."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def state_folder(self) -> Path:
+        """The backend's own folder."""
+        folder = self.path / "state"
+        make_private(folder)
+        return folder
+
+    def load_cursor(self) -> Cursor:
+        """The saved cursor; a lost or damaged one begins anew, because redelivery is harmless."""
+        return _load(self.path / "cursor.json", Cursor)
+
+    def save_cursor(self, cursor: Cursor) -> None:
+        """Durably, in one step."""
+        write_atomically(self.path / "cursor.json", msgspec.json.encode(cursor))
+
+    def load_status(self) -> DeliveryStatus:
+        """The last written status."""
+        return _load(self.path / "status.json", DeliveryStatus)
+
+    def save_status(self, status: DeliveryStatus) -> None:
+        """For people only: not synced, and a full disk must not stop delivery."""
+        with contextlib.suppress(OSError):
+            write_atomically(self.path / "status.json", msgspec.json.encode(status), sync=False)
+
+    def load_report(self) -> Report:
+        """What was changed so far."""
+        return _load(self.path / "report.json", Report)
+
+    def save_report(self, report: Report) -> None:
+        """Before the cursor, so that no change goes unreported."""
+        write_atomically(self.path / "report.json", msgspec.json.encode(report), sync=False)
+
+    def add_rejected(self, rejected: Iterable[tuple[Record, str]]) -> None:
+        """Keep records that the tracker will never take; a crash may repeat them."""
+        lines = []
+        for record, reason in rejected:
+            entry = {"reason": reason, "record": json.loads(codec.encode(record))}
+            lines.append(json.dumps(entry).encode() + b"\n")
+        fd = os.open(self.path / "rejected.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.writelines(lines)
+
+    def load_rejected(self) -> list[dict[str, Any]]:
+        """``{"reason", "record"}`` of each rejected record, each once."""
+        try:
+            text = (self.path / "rejected.jsonl").read_text()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in dict.fromkeys(text.split("\n")) if line]
+
+
+T = TypeVar("T", "Cursor", "DeliveryStatus", "Report")
+
+
+def _load(path: Path, type_: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=type_)
+    except (OSError, msgspec.DecodeError):
+        return type_()

@@ -1,0 +1,73 @@
+"""The trainer's view of delivery, from the small files that the courier writes. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus
+from runcast.journal import JournalWriter, Layout
+from runcast.receipts import Ref
+
+POLL = 0.02
+PATIENCE = 1.0
+"""Seconds of waiting before a person is told."""
+
+
+def wait(layout: Layout, run: str, backends: list[str], writer: JournalWriter, timeout: float) -> bool:
+    """Wait until every backend has acknowledged all that `writer` wrote.
+
+    A backend that is paused is not waited for.
+
+    Returns:
+        Whether every backend has it all.
+    """
+    deadline = time.monotonic() + timeout
+    told = time.monotonic() + PATIENCE
+    spoke = False
+    while True:
+        behind = {name: missing(layout, run, name, writer) for name in backends}
+        behind = {name: count for name, count in behind.items() if count}
+        waiting = [name for name in behind if _status(layout, run, name).state != "paused"]
+        now = time.monotonic()
+        if not waiting or now >= deadline:
+            break
+        if now >= told and sys.stderr.isatty():
+            spoke = True
+            text = ", ".join(f"{name} ({behind[name]} records left)" for name in waiting)
+            sys.stderr.write(f"\r\x1b[Kruncast: delivering to {text}")
+            sys.stderr.flush()
+        time.sleep(POLL)
+    if spoke:
+        sys.stderr.write("\r\x1b[K")
+    for name, count in behind.items():
+        _say_what_is_left(name, count, _status(layout, run, name))
+    return not behind
+
+
+def missing(layout: Layout, run: str, backend: str, writer: JournalWriter) -> int:
+    """Records of `writer` that the backend has not acknowledged yet."""
+    return writer.seq - _cursor(layout, run, backend).position.seqs.get(writer.writer, 0)
+
+
+def refs(layout: Layout, run: str, backends: list[str]) -> dict[str, Ref]:
+    """Where the run is, for each backend that has opened it."""
+    cursors = {name: _cursor(layout, run, name) for name in backends}
+    return {name: cursor.ref for name, cursor in cursors.items() if cursor.ref is not None}
+
+
+def _cursor(layout: Layout, run: str, backend: str) -> Cursor:
+    return DeliveryFolder(layout.delivery(run, backend)).load_cursor()
+
+
+def _status(layout: Layout, run: str, backend: str) -> DeliveryStatus:
+    return DeliveryFolder(layout.delivery(run, backend)).load_status()
+
+
+def _say_what_is_left(backend: str, count: int, status: DeliveryStatus) -> None:
+    why = f": {status.error}" if status.error else ""
+    if status.state == "paused":
+        text = f"{backend} is paused{why}; its {count} records are safe: mend it and run `runcast deliver`"
+    else:
+        text = f"{backend} still waits for {count} records{why}; the courier goes on (`runcast status`)"
+    sys.stderr.write(f"runcast: {text}\n")

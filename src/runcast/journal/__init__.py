@@ -1,0 +1,29 @@
+"""The append-only log of one run: written by `JournalWriter`, read by `JournalReader`."""
+
+from runcast.journal.blobs import Blobs
+from runcast.journal.fileops import FileOps, write_atomically
+from runcast.journal.frame import Header
+from runcast.journal.layout import Layout, make_private
+from runcast.journal.liveness import ProcessLock, is_alive
+from runcast.journal.reader import JournalReader, Position, read_run
+from runcast.journal.segment import Damage
+from runcast.journal.tail import Ends, ends
+from runcast.journal.writer import JournalWriter
+
+__all__ = [
+    "Blobs",
+    "Damage",
+    "Ends",
+    "FileOps",
+    "Header",
+    "JournalReader",
+    "JournalWriter",
+    "Layout",
+    "Position",
+    "ProcessLock",
+    "ends",
+    "is_alive",
+    "make_private",
+    "read_run",
+    "write_atomically",
+]

@@ -1,0 +1,92 @@
+"""Files by their content: each is stored once under its sha256, read-only, and never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from runcast.journal.fileops import sync_path
+from runcast.journal.layout import make_private
+
+_CHUNK = 1 << 20
+
+
+class Blobs:
+    """The content-addressed store of one runcast directory.
+
+    Args:
+        root: its folder; made when the first content is stored.
+        sync: bring each content to the disk itself before returning.
+    """
+
+    def __init__(self, root: Path, *, sync: bool = False) -> None:
+        self.root = root
+        self._sync = sync
+
+    def path(self, sha256: str) -> Path:
+        """Where the content with this digest is, or would be."""
+        return self.root / sha256[:2] / sha256
+
+    def put_bytes(self, data: bytes) -> tuple[str, int]:
+        """Store bytes; gives their sha256 and size."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not self._holds(digest, len(data)):
+            fd, temporary = self._temporary()
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    file.write(data)
+                self._keep(temporary, digest)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return digest, len(data)
+
+    def put_file(self, source: Path) -> tuple[str, int]:
+        """Copy a file, or what a link leads to, as it is now; at most a chunk of it is in memory.
+
+        Raises:
+            OSError: it cannot be read, or is no plain file (a FIFO would block for ever).
+        """
+        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(origin).st_mode):
+                raise OSError(f"{source} is no plain file")
+            fd, temporary = self._temporary()
+            try:
+                sha = hashlib.sha256()
+                size = 0
+                with os.fdopen(fd, "wb") as copy:  # buffered, because a bare write may be short
+                    while chunk := os.read(origin, _CHUNK):
+                        sha.update(chunk)
+                        size += len(chunk)
+                        copy.write(chunk)
+                if not self._holds(sha.hexdigest(), size):
+                    self._keep(temporary, sha.hexdigest())
+            finally:
+                temporary.unlink(missing_ok=True)
+        finally:
+            os.close(origin)
+        return sha.hexdigest(), size
+
+    def _holds(self, digest: str, size: int) -> bool:
+        # The size too: a loss of power can leave an empty file under the right name.
+        try:
+            return self.path(digest).stat().st_size == size
+        except FileNotFoundError:
+            return False
+
+    def _temporary(self) -> tuple[int, Path]:
+        make_private(self.root)
+        path = self.root / f".{os.getpid()}-{os.urandom(8).hex()}.tmp"
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
+
+    def _keep(self, temporary: Path, digest: str) -> None:
+        target = self.path(digest)
+        make_private(target.parent)
+        temporary.chmod(0o400)
+        if self._sync:
+            sync_path(temporary)
+        temporary.replace(target)  # whoever stores the same at once brings the same bytes
+        if self._sync:
+            sync_path(target.parent)

@@ -1,0 +1,118 @@
+r"""How a record lies in a segment: one line, checked, findable after damage. Pure functions.
+
+::
+
+    RCJ1 <crc:08x> <header JSON>\n                             first line
+    <seq:016x> <length:08x> <crc:08x> <record JSON>\n          every other line
+
+All numbers are lower-case hex. ``length`` counts the JSON's bytes. The record's crc is
+``crc32(json, crc32(first 25 bytes, crc32(writer id)))``: a line of another writer or number never
+validates. JSON escapes newlines, so a raw newline can only end a line. docs/format.md has it all.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import msgspec
+
+from runcast.errors import FormatError, JournalError
+
+MAGIC = b"RCJ1"
+FORMAT = 1
+HEAD = 35
+"""Bytes before the JSON of a record."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """First line of a segment.
+
+    Attributes:
+        format: version of this layout.
+        min_reader: oldest reader that may read this file.
+        run, writer: whose records follow.
+        segment: number of the segment within its writer, from 0.
+        generation: 0 for the processes that started the run, one more for each resume.
+        process: name of the lock that lives as long as the writing process.
+        pid, host, boot: the writing process, and the boot of its machine.
+        created: ns since 1970.
+        courier: True where a courier wrote it on behalf of a dead process.
+        features: what a reader may ignore.
+    """
+
+    format: int = FORMAT
+    min_reader: int = 1
+    run: str
+    writer: str
+    segment: int = 0
+    generation: int = 0
+    process: str = ""
+    pid: int = 0
+    host: str = ""
+    boot: str = ""
+    created: int = 0
+    courier: bool = False
+    features: list[str] = []
+
+
+class _Needs(msgspec.Struct):
+    format: int
+    min_reader: int
+
+
+_header_decoder = msgspec.json.Decoder(Header)
+_needs_decoder = msgspec.json.Decoder(_Needs)
+
+
+def seed(writer: str) -> int:
+    """Start value of the crc of each of this writer's records."""
+    return crc32(writer.encode())
+
+
+def frame(seq: int, payload: bytes, seed: int) -> bytes:
+    """One line: `payload`, framed as record number `seq`."""
+    head = b"%016x %08x" % (seq, len(payload))
+    return b"%b %08x %b\n" % (head, crc32(payload, crc32(head, seed)), payload)
+
+
+def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
+    """Number and JSON of a line without its newline, or None where it is not whole and genuine."""
+    if len(line) < HEAD or line[16:17] != b" " or line[25:26] != b" " or line[34:35] != b" ":
+        return None
+    payload = line[HEAD:]
+    # Text is compared, not numbers, because `int` also takes spaces, signs and underscores.
+    if b"%08x" % crc32(payload, crc32(line[:25], seed)) != line[26:34]:
+        return None
+    if b"%08x" % len(payload) != line[17:25]:
+        return None
+    return int(line[:16], 16), payload
+
+
+def frame_header(header: Header) -> bytes:
+    """The first line."""
+    payload = msgspec.json.encode(header)
+    return b"%b %08x %b\n" % (MAGIC, crc32(payload), payload)
+
+
+def unframe_header(line: bytes) -> Header:
+    """The header of a first line without its newline.
+
+    Raises:
+        JournalError: not a whole, genuine first line.
+        FormatError: written for newer readers than this one.
+    """
+    if line[:5] != MAGIC + b" " or line[13:14] != b" ":
+        raise JournalError("not a runcast segment: its first line does not begin with RCJ1")
+    payload = line[14:]
+    if b"%08x" % crc32(payload) != line[5:13]:
+        raise JournalError("the first line of the segment is damaged")
+    try:
+        needs = _needs_decoder.decode(payload)  # first, because the rest may have another form by then
+        if needs.min_reader > FORMAT:
+            raise FormatError(
+                f"written in journal format {needs.format}, which needs a reader of {needs.min_reader}; "
+                f"this runcast reads {FORMAT}: pip install -U runcast"
+            )
+        return _header_decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise JournalError(f"the first line of the segment is no header: {error}") from error

@@ -1,0 +1,55 @@
+"""Where everything stands under runcast's folder; nobody else spells these names.
+
+::
+
+    <dir>/                        0700
+      catalog.db                  the local backend's index
+      alive/<process>             locked for as long as that process lives
+      blobs/ab/ab12…              files by their sha256
+      runs/<run>/
+        journal/<writer>-0000.rcj segments
+        delivery/<backend>/       cursor.json, status.json, report.json, rejected.rcj, lock, state/
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Layout:
+    """The folders of one runcast directory; none is made by looking at it."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        self.runs = self.root / "runs"
+        self.blobs = self.root / "blobs"
+        self.alive = self.root / "alive"
+        self.catalog = self.root / "catalog.db"
+
+    def run(self, run: str) -> Path:
+        """Folder of one run."""
+        return self.runs / run
+
+    def journal(self, run: str) -> Path:
+        """Folder of one run's segments."""
+        return self.runs / run / "journal"
+
+    def delivery(self, run: str, backend: str) -> Path:
+        """What is known about the delivery of one run to one backend."""
+        return self.runs / run / "delivery" / backend
+
+    def run_ids(self) -> list[str]:
+        """Every run that has a folder."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self.runs) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and its parents where they are missing, that only this user can enter."""
+    if folder.is_dir():
+        return
+    make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)

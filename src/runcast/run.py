@@ -1,0 +1,308 @@
+"""`Run`: what a script holds. It turns calls into records, and never waits, never raises, never imports
+a tracker's client."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from runcast import artifacts, codec, normalize
+from runcast.courier import progress
+from runcast.errors import RunFinishedError, UsageError
+from runcast.journal import Blobs, JournalWriter
+from runcast.media import Text, Value
+from runcast.receipts import Ref
+from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
+from runcast.redact import key_pattern, redact_text, redact_tree
+from runcast.session import Session, describe, off_exit, on_exit
+from runcast.trouble import Trouble
+
+if TYPE_CHECKING:
+    from runcast.config import Config
+    from runcast.courier.report import RunReport
+
+_CHECK_EVERY = 4096
+"""Calls between two looks whether the courier still lives."""
+
+
+class Run:
+    """One run, on any rank and in any mode. Made by `runcast.start`.
+
+    Attributes:
+        id: runcast's id, 16 hex digits; what ``resume=`` takes.
+        name: what people call it.
+        experiment: what it is grouped under.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        name: str,
+        experiment: str,
+        config: Config,
+        session: Session | None,
+        writer: JournalWriter | None,
+        options: dict[str, dict[str, Any]],
+        next_step: int = 0,
+        owner: bool = True,
+        starter: Callable[..., Run] | None = None,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.experiment = experiment
+        self._config = config
+        self._session = session
+        self._writer = writer
+        self._options = options
+        self._next_step = next_step
+        self._owner = owner and writer is not None
+        self._starter = starter
+        self._pid = os.getpid()
+        self._calls = 0
+        self._finished = False
+        self._status: Status = "running"
+        self._secret_names = key_pattern(getattr(config.settings, "redact", []))
+        self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
+        if self._owner:
+            on_exit(self._finish_at_exit)
+
+    def __repr__(self) -> str:
+        return f"<runcast.Run {self.id} {self.experiment}/{self.name} {self._status}>"
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            self.finish()
+        else:
+            status: Status = "killed" if isinstance(error, KeyboardInterrupt) else "failed"
+            self._finish(status, None, describe(error))
+
+    def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
+        """Another process (a spawned data loader, say) gets a writer of its own to the same run."""
+        from runcast.start import join
+
+        return join, (self.id, self.name, self.experiment, self._config, self._writer is None)
+
+    # What the script says.
+
+    def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        """Log numbers and media at one step.
+
+        Args:
+            values: name → Python or NumPy number, 0-d tensor, media value, or a dict of these, whose
+                names are joined with ``/``.
+            step: an int64; where it is left out, one more than the highest step so far.
+        """
+        if self._writer is None or self._finished:
+            return self._refuse("log")
+        now = time.time_ns()
+        if step is None:
+            step = self._next_step
+        elif type(step) is not int or not -(1 << 63) <= step < 1 << 63:
+            checked = normalize.step(step)
+            if not isinstance(checked, int):
+                return self._trouble.tell([checked], now)
+            step = checked
+        if step >= self._next_step:
+            self._next_step = step + 1
+        numbers, media, problems = normalize.metrics(values, is_media=_is_media)
+        if numbers:
+            self._writer.append(codec.encode(Metrics(time=now, step=step, values=numbers)), expendable=True)
+        if media or problems:
+            self._log_media(media, step, now)
+            self._trouble.tell(problems, now)
+        self._calls += 1
+        if self._calls >= _CHECK_EVERY and self._session is not None:
+            self._calls = 0
+            self._session.courier.check()
+        return None
+
+    def log_metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        """Same as `log`."""
+        self.log(values, step)
+
+    def log_params(self, values: Any) -> None:
+        """Log settings: a mapping, dataclass, namespace or pydantic model; nested names join with ``/``.
+
+        A param that is logged again with another value is sent as it is; what a tracker makes of it
+        (MLflow keeps the first) stands in `report`.
+        """
+        plain, problems = normalize.params(values)
+        self._say(lambda now: Params(time=now, values=self._redacted(plain)), bool(plain), problems)
+
+    def set_tags(self, tags: Mapping[str, Any] | Iterable[str] | str) -> None:
+        """Label the run; a tag that is set again replaces the former value."""
+        plain, problems = normalize.tags(tags)
+        self._say(lambda now: Tags(time=now, values=self._redacted(plain)), bool(plain), problems)
+
+    def set_note(self, text: str) -> None:
+        """Describe the run in prose; the last description stays."""
+        self._say(lambda now: Note(time=now, text=redact_text(str(text))), True, [])
+
+    def log_artifact(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        type: str = "file",
+        aliases: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep a file or a folder as it is now; changing or deleting it afterwards does no harm.
+
+        Args:
+            path: a file, or a folder, which is taken with all below it; links may not lead out of it.
+            name: what to call it; the last part of `path` where left out.
+            type: ``model``, ``dataset``, ``file``, ...
+            aliases: moving names, such as ``best``.
+            metadata: anything JSON-like.
+        """
+        if self._writer is None or self._finished or self._session is None:
+            return self._refuse("log_artifact")
+        now = time.time_ns()
+        title = name or Path(path).resolve().name
+        try:
+            files, left_out = artifacts.collect(path, Blobs(self._session.layout.blobs))
+        except (UsageError, OSError) as error:
+            return self._trouble.tell([normalize.Problem(title, str(error), "")], now)
+        problems = [normalize.Problem(title, f"left out of the artifact: {text}", "") for text in left_out]
+        extra, more = normalize.params(metadata or {})
+        record = Artifact(
+            time=now,
+            name=title.replace("/", "_"),
+            type=str(type),
+            files=files,
+            digest=artifacts.digest(files),
+            aliases=[str(alias) for alias in aliases],
+            metadata=self._redacted(extra),
+        )
+        return self._say(lambda _: record, bool(files), problems + more)
+
+    def child(self, name: str | None = None, **arguments: Any) -> Run:
+        """Start a run nested in this one; takes what `runcast.start` takes, experiment excepted."""
+        if self._starter is None:
+            raise UsageError("a run that was joined from another process cannot have children")
+        return self._starter(self.experiment, name=name, parent=self, **arguments)
+
+    # What became of it.
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until every backend has acknowledged what was logged so far.
+
+        Args:
+            timeout: seconds; the configured ``finish_timeout`` where left out.
+
+        Returns:
+            Whether all did. A backend that is paused or down is not waited for to no end.
+        """
+        if self._writer is None or self._session is None:
+            return True
+        self._session.wake()
+        limit = self._config.settings.finish_timeout if timeout is None else timeout
+        return progress.wait(self._session.layout, self.id, list(self._options), self._writer, limit)
+
+    def finish(self, status: Status = "finished", timeout: float | None = None) -> None:
+        """End the run, and wait a bounded time for its delivery; the courier does the rest.
+
+        Args:
+            status: ``finished``, ``failed`` or ``killed``.
+            timeout: seconds to wait; the configured ``finish_timeout`` where left out.
+        """
+        self._finish(status, timeout, None)
+
+    def report(self) -> RunReport:
+        """Per backend: what was delivered, changed, rejected, what waits, and where to look."""
+        from runcast.courier.report import report
+
+        if self._session is None:
+            return report(None, self.id)
+        return report(self._session.layout, self.id)
+
+    @property
+    def refs(self) -> dict[str, Ref]:
+        """Each backend's own id and address of the run, as far as they are known yet."""
+        if self._session is None:
+            return {}
+        return progress.refs(self._session.layout, self.id, list(self._options))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold so that ``start(resume=...)`` goes on where it was taken."""
+        return {"run": self.id, "experiment": self.experiment, "name": self.name, "step": self._next_step}
+
+    # Inside.
+
+    def _say(
+        self,
+        make: Callable[[int], Record],
+        worth_it: bool,
+        problems: list[normalize.Problem],
+    ) -> None:
+        if self._writer is None or self._finished:
+            return self._refuse("log")
+        now = time.time_ns()
+        if worth_it:
+            try:
+                self._writer.append(codec.encode(make(now)))
+            except (TypeError, ValueError, RecursionError) as error:
+                problems = [*problems, normalize.Problem("", f"cannot be written: {error}", "")]
+        return self._trouble.tell(problems, now)
+
+    def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> None:
+        for key, value in media.items():
+            if isinstance(value, Text) and self._writer is not None:
+                text = redact_text(value.text)
+                record = Media(time=now, key=key, step=step, type="text", text=text, caption=value.caption)
+                self._writer.append(codec.encode(record))
+
+    def _redacted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return redact_tree(values, self._secret_names)[0]
+
+    def _keep_loss(self, lost: Lost) -> None:
+        if self._writer is not None:
+            self._writer.append(codec.encode(lost))
+
+    def _refuse(self, call: str) -> None:
+        if self._finished and self._config.settings.strict:
+            raise RunFinishedError(f"run {self.id} is finished; start a new one, or resume={self.id!r}")
+        if self._finished and self._writer is not None:
+            self._trouble.warn(
+                call, f"run {self.id} is finished, so the call did nothing; resume={self.id!r}"
+            )
+
+    def _finish_at_exit(self, status: str, error: str | None) -> None:
+        self._finish(
+            "killed" if status == "killed" else "failed" if status == "failed" else "finished", None, error
+        )
+
+    def _finish(self, status: Status, timeout: float | None, error: str | None) -> None:
+        if self._finished or self._writer is None or self._session is None:
+            self._finished = True
+            return
+        if not self._owner or os.getpid() != self._pid:
+            return  # a forked or joined process is done, the run is not
+        self._trouble.settle(time.time_ns())
+        self._finished = True
+        self._status = status
+        off_exit(self._finish_at_exit)
+        reason = redact_text(error) if error is not None else None
+        self._writer.append(codec.encode(RunFinished(time=time.time_ns(), status=status, error=reason)))
+        self._writer.close()
+        if self._config.settings.delivery != "later":
+            self.flush(timeout)
+        self._session.courier.forget(self.id)
+
+
+def _is_media(value: object) -> bool:
+    return isinstance(value, Value)

@@ -1,0 +1,148 @@
+"""What the runs of one process share: its lock, its courier, and the end of the process.
+
+runcast installs no signal handler. ``atexit`` finishes the runs that are still open; a chained
+``sys.excepthook`` remembers whether an exception ended the script, so that they end as ``failed``.
+Everything else (``kill -9``, ``os._exit``, a SIGTERM without a handler) is the courier's to notice.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from runcast.courier.client import CourierProcess
+from runcast.journal import Layout, ProcessLock
+
+if TYPE_CHECKING:  # importing them costs 0.2 s, and the training thread seldom needs them
+    from runcast.courier.inline import CourierThreads
+    from runcast.plugins.backend import Backend
+
+_sessions: dict[Path, Session] = {}
+_open_runs: list[Callable[[str, str | None], None]] = []
+_uncaught: list[BaseException] = []
+_locks: list[ProcessLock] = []
+_hooked = False
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
+
+
+class Session:
+    """One runcast directory, as used by this process."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.process = _lock(layout)
+        self.courier = CourierProcess(layout, self.process)
+        self._threads: CourierThreads | None = None
+
+    def announce(
+        self,
+        run: str,
+        options: dict[str, dict[str, Any]],
+        classes: dict[str, type[Backend]],
+        delivery: str,
+    ) -> None:
+        """Begin to deliver a run: by the courier process, or by threads where it has to be."""
+        if delivery == "later":
+            return
+        threaded = options if delivery == "thread" else {name: options[name] for name in classes}
+        if threaded and self._threads is None:
+            from runcast.courier.inline import CourierThreads
+
+            self._threads = CourierThreads(self.layout)
+        for name in threaded:
+            if self._threads is not None:
+                self._threads.announce(run, name, classes.get(name), options[name])
+        distant = {name: values for name, values in options.items() if name not in threaded}
+        if distant:
+            self.courier.announce(run, distant)
+
+    def wake(self) -> None:
+        """Deliver what there is now."""
+        self.courier.wake()
+        if self._threads is not None:
+            self._threads.wake()
+
+    def close(self) -> None:
+        """The process ends: the courier goes on alone, the threads stop."""
+        if self._threads is not None:
+            self._threads.close()
+        self.courier.close()
+
+
+def _lock(layout: Layout) -> str:
+    """Name of this process's lock; "" where a full disk has no room for it, which counts as alive."""
+    try:
+        lock = ProcessLock(layout.alive)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        return ""
+    _locks.append(lock)
+    return lock.name
+
+
+def session(directory: Path) -> Session:
+    """The session of this process in a runcast directory."""
+    key = directory.absolute()
+    if key not in _sessions:
+        _sessions[key] = Session(Layout(key))
+        _hook()
+    return _sessions[key]
+
+
+def on_exit(finish: Callable[[str, str | None], None]) -> None:
+    """Have ``finish(status, error)`` called at the end of the process."""
+    _open_runs.append(finish)
+
+
+def off_exit(finish: Callable[[str, str | None], None]) -> None:
+    """The run is over."""
+    if finish in _open_runs:
+        _open_runs.remove(finish)
+
+
+def describe(error: BaseException) -> str:
+    """Type and text of an exception."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _hook() -> None:
+    global _hooked
+    if _hooked:
+        return
+    _hooked = True
+    atexit.register(_at_exit)
+    previous = sys.excepthook
+
+    def remember(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        _uncaught.append(error)
+        previous(kind, error, traceback)
+
+    sys.excepthook = remember
+
+
+def _at_exit() -> None:
+    error = _uncaught[-1] if _uncaught else None
+    status = "finished"
+    if error is not None:
+        status = "killed" if isinstance(error, KeyboardInterrupt) else "failed"
+    for finish in reversed(list(_open_runs)):  # children before their parents
+        finish(status, describe(error) if error is not None else None)
+    for session in _sessions.values():
+        session.close()
+
+
+def _forget_after_fork() -> None:
+    # Lock, pipe and threads are the parent's. The child's records reach the parent's courier by
+    # themselves: they stand in the same folder.
+    _sessions.clear()
+    _open_runs.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

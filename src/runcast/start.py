@@ -1,0 +1,251 @@
+"""Starting, resuming and joining runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcast import codec, ranks
+from runcast.config import Config, load
+from runcast.config.preflight import preflight, public_options
+from runcast.courier.closing import close_dead
+from runcast.errors import ConfigError
+from runcast.journal import Ends, JournalWriter, Layout, ends
+from runcast.records import Media, Metrics, RunStarted
+from runcast.redact import redact_text
+from runcast.run import Run
+from runcast.session import Session, session
+
+if TYPE_CHECKING:
+    from runcast.plugins.backend import Backend
+
+logger = logging.getLogger("runcast")
+_started = 0
+_current: list[Run] = []
+
+
+def start(
+    experiment: str = "default",
+    *,
+    name: str | None = None,
+    params: Any = None,
+    tags: Any = None,
+    notes: str | None = None,
+    backends: Sequence[str | type[Backend]] | str | None = None,
+    parent: Run | str | None = None,
+    resume: str | Mapping[str, Any] | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    strict: bool | None = None,
+) -> Run:
+    """Start a run; use it in ``with``, or call ``finish``.
+
+    Args:
+        experiment: what groups runs (W&B: project; TensorBoard: folder).
+        name: what people call the run.
+        params: settings, see `Run.log_params`.
+        tags: labels, see `Run.set_tags`.
+        notes: a description in prose.
+        backends: names of backends, or classes of the script's own; the configured ones where left out.
+        parent: the run, or its id, that this one is nested in.
+        resume: a run's id, or what `Run.state_dict` gave: go on with that run.
+        group, job_type: two more axes of grouping, as in W&B.
+        config: settings that overrule every other source, nested as in ``runcast.toml``.
+        strict: raise on misuse instead of warning; for tests.
+
+    Raises:
+        ConfigError: an unknown backend, a missing package, a wrong option, an unknown run to resume,
+            a folder that cannot be written; the message says how to mend it.
+    """
+    global _started
+    names, classes = _named(backends)
+    arguments = dict(config or {})
+    if names is not None:
+        arguments["backends"] = [name for name in names if name not in classes]
+    if strict is not None:
+        arguments["strict"] = strict
+    settled = load(arguments)
+    ordinal, _started = _started, _started + 1
+    settings = settled.settings
+    if not settings.enabled:
+        return _enter(_muted(settled, "", name or "disabled", experiment))
+    distributed = ranks.world_size() > 1
+    run_id = _resumed_id(resume) or (ranks.common_run_id(ordinal) if distributed else os.urandom(8).hex())
+    if ranks.rank() > 0 and settings.ranks == "zero":
+        return _enter(_muted(settled, run_id, name or f"run-{run_id[:6]}", experiment))
+
+    options = preflight(list(settings.backends) or ([] if classes else ["local"]), settled)
+    options |= {name: {} for name in classes}
+    here = _session(settled.base / settings.dir)
+    started, next_step, generation = _first_record(here.layout, run_id, resume, experiment, name)
+    if ranks.rank() > 0:
+        return _enter(_joined(settled, here, started, generation, next_step))
+    parent_id = parent.id if isinstance(parent, Run) else parent
+    record = RunStarted(
+        time=time.time_ns(),
+        run=run_id,
+        experiment=started.experiment,
+        name=started.name,
+        parent=parent_id or started.parent,
+        resumed=generation > 0,
+        group=group or started.group,
+        job_type=job_type or started.job_type,
+        user=os.environ.get("USER") or os.environ.get("LOGNAME"),
+        host=socket.gethostname(),
+        base=str(settled.base),
+        backends={backend: public_options(values) for backend, values in options.items()},
+    )
+    writer = _writer(settled, here, run_id, generation)
+    writer.append(codec.encode(record))
+    run = Run(
+        id=run_id,
+        name=record.name,
+        experiment=record.experiment,
+        config=settled,
+        session=here,
+        writer=writer,
+        options=options,
+        next_step=next_step,
+        starter=start,
+    )
+    if params is not None:
+        run.log_params(params)
+    if tags is not None:
+        run.set_tags(tags)
+    if notes is not None:
+        run.set_note(notes)
+    here.announce(run_id, options, classes, settings.delivery)
+    return _enter(run)
+
+
+def join(run_id: str, name: str, experiment: str, config: Config, muted: bool) -> Run:
+    """The same run in another process, which gets a writer of its own; ``finish`` there ends nothing."""
+    if muted:
+        return _muted(config, run_id, name, experiment)
+    here = _session(config.base / config.settings.dir)
+    started = RunStarted(time=0, run=run_id, experiment=experiment, name=name)
+    return _joined(config, here, started, 0, 0)
+
+
+def current_run() -> Run | None:
+    """The run that was started last and is not finished, or None."""
+    while _current and _current[-1]._finished:
+        _current.pop()
+    return _current[-1] if _current else None
+
+
+def log(values: Mapping[str, Any], step: int | None = None) -> None:
+    """`Run.log` on the current run; without one, it says so once and does nothing."""
+    run = current_run()
+    if run is not None:
+        run.log(values, step)
+    elif not getattr(log, "told", False):
+        log.told = True  # type: ignore[attr-defined]  # once per process
+        logger.warning("runcast.log: no run is going on, so nothing was logged; call runcast.start first")
+
+
+def _enter(run: Run) -> Run:
+    _current.append(run)
+    return run
+
+
+def _named(
+    backends: Sequence[str | type[Backend]] | str | None,
+) -> tuple[list[str] | None, dict[str, type[Backend]]]:
+    """Names of the backends asked for, and the classes among them."""
+    if backends is None:
+        return None, {}
+    if isinstance(backends, (str, type)):
+        backends = backends.split(",") if isinstance(backends, str) else [backends]
+    classes = {backend.name: backend for backend in backends if isinstance(backend, type)}
+    return [b.strip() if isinstance(b, str) else b.name for b in backends], classes
+
+
+def _muted(config: Config, run_id: str, name: str, experiment: str) -> Run:
+    return Run(
+        id=run_id,
+        name=name,
+        experiment=experiment,
+        config=config,
+        session=None,
+        writer=None,
+        options={},
+        starter=start,
+    )
+
+
+def _joined(config: Config, here: Session, started: RunStarted, generation: int, next_step: int) -> Run:
+    return Run(
+        id=started.run,
+        name=started.name,
+        experiment=started.experiment,
+        config=config,
+        session=here,
+        writer=_writer(config, here, started.run, generation),
+        options={},
+        next_step=next_step,
+        owner=False,
+    )
+
+
+def _writer(config: Config, here: Session, run_id: str, generation: int) -> JournalWriter:
+    return JournalWriter(
+        here.layout.journal(run_id),
+        run_id,
+        process=here.process,
+        generation=generation,
+        sync=config.settings.durability == "fsync",
+        on_trouble=lambda message: logger.warning("%s", redact_text(message)),
+    )
+
+
+def _session(directory: Path) -> Session:
+    try:
+        return session(directory)
+    except OSError as error:
+        raise ConfigError(
+            f"runcast cannot write in {directory}: {error.strerror}; "
+            "make it writable, or set another folder with `dir` or RUNCAST_DIR"
+        ) from error
+
+
+def _resumed_id(resume: str | Mapping[str, Any] | None) -> str | None:
+    if resume is None or isinstance(resume, str):
+        return resume
+    if not isinstance(resume.get("run"), str):
+        raise ConfigError("resume= takes a run's id, or what Run.state_dict() gave")
+    return str(resume["run"])
+
+
+def _first_record(
+    layout: Layout,
+    run_id: str,
+    resume: str | Mapping[str, Any] | None,
+    experiment: str,
+    name: str | None,
+) -> tuple[RunStarted, int, int]:
+    """How the run began (or begins), its next step, and the generation of this process."""
+    fresh = RunStarted(time=0, run=run_id, experiment=str(experiment), name=str(name or f"run-{run_id[:6]}"))
+    if resume is None:
+        return fresh, 0, 0
+    folder = layout.journal(run_id)
+    if Path(run_id).name != run_id or not folder.is_dir():
+        raise ConfigError(f"no run {run_id!r} in {layout.root} to resume; `runcast runs` lists them")
+    close_dead(layout, run_id)
+    segments = [segment for path in sorted(folder.glob("*.rcj")) if (segment := ends(path)) is not None]
+    firsts = [segment.first for segment in segments if isinstance(segment.first, RunStarted)]
+    started = min(firsts, key=lambda record: record.time, default=fresh)
+    generation = 1 + max((segment.header.generation for segment in segments), default=0)
+    step = resume.get("step") if isinstance(resume, Mapping) else None
+    return started, step if isinstance(step, int) else _next_step(segments), generation
+
+
+def _next_step(segments: list[Ends]) -> int:
+    steps = [r.step for segment in segments for r in segment.last if isinstance(r, (Metrics, Media))]
+    return max(steps, default=-1) + 1

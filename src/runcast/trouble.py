@@ -1,0 +1,56 @@
+"""What the script said and what could not be kept: told once per name, counted always."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from runcast.errors import UsageError
+from runcast.normalize import Problem
+from runcast.records import Lost
+from runcast.redact import redact_text
+
+logger = logging.getLogger("runcast")
+
+
+class Trouble:
+    """Turns problems into warnings and ``lost`` records, or into exceptions where `strict`.
+
+    The first problem of a name is warned of and recorded at once; later ones are counted, and the
+    count is recorded by `settle`.
+    """
+
+    def __init__(self, *, strict: bool, keep: Callable[[Lost], None]) -> None:
+        self._strict = strict
+        self._keep = keep
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def tell(self, problems: Sequence[Problem], now: int) -> None:
+        """Take note of problems.
+
+        Raises:
+            UsageError: with ``strict=True``.
+        """
+        for problem in problems:
+            known = (problem.key, problem.reason)
+            if known in self._counts:
+                self._counts[known] += 1
+                continue
+            self._counts[known] = 0
+            detail = redact_text(problem.detail) if problem.detail else None
+            self._keep(Lost(time=now, key=problem.key, reason=redact_text(problem.reason), detail=detail))
+            if not self._strict:
+                self.warn(problem.key, problem.reason)
+        if problems and self._strict:
+            raise UsageError("; ".join(f"{p.key!r}: {redact_text(p.reason)}" for p in problems))
+
+    def warn(self, key: str, reason: str) -> None:
+        """Tell a person."""
+        logger.warning("%r was not logged: %s", key, redact_text(reason))
+
+    def settle(self, now: int) -> None:
+        """Record how often the known problems came again."""
+        for (key, reason), count in self._counts.items():
+            if count:
+                self._keep(Lost(time=now, key=key, reason=redact_text(reason), count=count))
+        self._counts = dict.fromkeys(self._counts, 0)

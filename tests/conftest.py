@@ -1,0 +1,80 @@
+"""Fixtures for every test: a private home, a private runcast folder, and a fake tracker as a plugin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUPPORT = Path(__file__).parent / "support"
+
+
+@pytest.fixture(autouse=True)
+def private_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads this user's settings, nor writes into the checkout."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("RUNCAST_", "MLFLOW_", "WANDB_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, which is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@dataclass
+class Fake:
+    """The fake tracker's folder and its switch."""
+
+    root: Path
+    folder: Path = field(init=False)
+    control: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder = self.root / "tracker"
+        self.control = self.root / "control"
+        self.set("ok")
+
+    def set(self, mode: str) -> None:
+        """Begin to misbehave, or stop; see `fake_tracker`."""
+        self.control.write_text(mode)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the backend."""
+        return {"folder": str(self.folder), "control": str(self.control)}
+
+    def config(self, **settings: Any) -> dict[str, Any]:
+        """Configuration of a run that logs here."""
+        return {"dir": str(self.root / "rc"), "fake": self.options, **settings}
+
+    def received(self, run: str) -> list[dict[str, Any]]:
+        """What the tracker holds of a run."""
+        import fake_tracker
+
+        return fake_tracker.received(self.folder, run)
+
+    def steps(self, run: str) -> list[int]:
+        """Steps of the metrics that the tracker holds of a run, in order."""
+        return [record["step"] for record in self.received(run) if record["kind"] == "metrics"]
+
+
+@pytest.fixture
+def fake(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    """The fake tracker, installed for this process and for every one that it starts."""
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(SUPPORT), path])))
+    yield Fake(project)
