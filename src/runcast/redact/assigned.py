@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from runcast.redact.forms import lazily
 from runcast.redact.names import MASK, secrecy, words
 
 _NEEDLES = ("pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie", "bearer")
@@ -11,12 +12,12 @@ _VALUE = (
     r"(?P<value>\[redacted\]|\\[\"'](?:[^\"'\\\n]|\\[^\"']){0,4096}\\[\"']|\"(?:[^\"\\\n]|\\.){0,4096}\""
     r"|'(?:[^'\\\n]|\\.){0,4096}'|[\"'][^\n\"']{1,4096}|[^\s&\"'<>\\]{0,4096}[^\s&\"'<>\\,;)}\]])"
 )
-_ASSIGNED = re.compile(
+_ASSIGNED = lazily(
     rf"(?P<name>(?:{'|'.join(_NEEDLES)})[\w.\-]{{0,40}})(?![\w.\-])"
     rf"(?P<sep>\\?[\"']?\]?\s{{0,4}}(?:=>|:=|=|:(?!//))\s{{0,4}}){_VALUE}",
     re.I,
 )
-_FLAG = re.compile(rf"(?<!\S)--?(?P<name>[A-Za-z][\w\-]{{0,60}})(?P<sep>\s{{1,4}}){_VALUE}")
+_FLAG = lazily(rf"(?<!\S)--?(?P<name>[A-Za-z][\w\-]{{0,60}})(?P<sep>\s{{1,4}}){_VALUE}")
 HARMLESS = words("none null nil true false yes no on off undefined str bytes optional int bool string")
 NUMBER = re.compile(r"[+-]?\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?")
 
@@ -63,5 +64,5 @@ def mask_assigned(text: str, lowered: str) -> str:
     """`text` with the values of secret-looking names masked; `lowered` is ``text.lower()``."""
     for needle in _NEEDLES:
         if needle in lowered:
-            return _mask_named(_mask_named(text, _ASSIGNED), _FLAG)
+            return _mask_named(_mask_named(text, _ASSIGNED()), _FLAG())
     return text

@@ -1,0 +1,6 @@
+"""Configuration in layers: arguments, ``RUNCAST_*``, the project's file, the user's file, defaults."""
+
+from runcast.config.load import load
+from runcast.config.settings import Config, Profile, Settings
+
+__all__ = ["Config", "Profile", "Settings", "load"]
