@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import runcast
 from runcast.courier.catchup import deliver, find_pending
 from runcast.courier.report import RunReport, report

@@ -8,9 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import runcast
 from runcast.journal import Layout, read_run
-from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, RunStarted, Tags
+from runcast.records import (
+    Artifact,
+    Lost,
+    Media,
+    Metrics,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    RunStarted,
+    Tags,
+)
 
 LATER: dict[str, Any] = {"delivery": "later"}
 
@@ -54,7 +66,9 @@ def test_everything_that_is_said_is_recorded_in_order(project: Path) -> None:
     assert finished.status == "finished"
 
 
-def test_a_call_on_the_module_goes_to_the_current_run(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_on_the_module_goes_to_the_current_run(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """`runcast.log` follows the run that was started last; without one it warns and goes on."""
     with runcast.start("outer", config=LATER) as outer:
         with runcast.start("inner", config=LATER) as inner:
@@ -131,7 +145,9 @@ def test_the_rest_of_a_call_survives_its_bad_part(run: runcast.Run) -> None:
     assert of(run, Metrics)[0].values == {"good": 1.0, "fine": 2}
 
 
-def test_the_same_misuse_warns_once_and_is_counted(run: runcast.Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_same_misuse_warns_once_and_is_counted(
+    run: runcast.Run, caplog: pytest.LogCaptureFixture
+) -> None:
     """A thousand bad values make one warning, and the count is in the journal."""
     with caplog.at_level(logging.WARNING, "runcast"):
         for _ in range(1000):
@@ -292,7 +308,9 @@ def test_an_artifact_is_kept_as_it_was_at_the_call(run: runcast.Run) -> None:
     assert {path: blob.read_bytes() for path, blob in files.items()} == {"w.bin": b"first", "sub/x.txt": b"x"}
 
 
-def test_an_artifact_cannot_reach_out_of_its_folder(run: runcast.Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_artifact_cannot_reach_out_of_its_folder(
+    run: runcast.Run, caplog: pytest.LogCaptureFixture
+) -> None:
     """Links out, loops and FIFOs are left out and named; the rest is kept."""
     import os
 
@@ -383,7 +401,18 @@ def test_importing_runcast_imports_nothing_heavy() -> None:
     import subprocess
     import sys
 
-    heavy = ["mlflow", "wandb", "tensorboard", "numpy", "torch", "pydantic", "rich", "typer", "pluggy", "asyncio"]
+    heavy = [
+        "mlflow",
+        "wandb",
+        "tensorboard",
+        "numpy",
+        "torch",
+        "pydantic",
+        "rich",
+        "typer",
+        "pluggy",
+        "asyncio",
+    ]
     code = f"import sys, runcast; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from runcast.cli.output import console, errors, print_json, safe
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from runcast.courier.report import RunReport
 
 
 def demo_command(
