@@ -1,0 +1,76 @@
+"""Rows to `RunInfo`: a page of runs takes a handful of queries, never one per run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from runcast.catalog.model import RunInfo, Summary
+from runcast.catalog.values import Text, json_in, json_out, number_out, text_out
+
+HEAD = (
+    "id, experiment, name, status, start_ns, end_ns, parent, group_name, job_type, user, host, error, note, "
+    "points, lost"
+)
+_CHUNK = 500
+_decoder = msgspec.json.Decoder(RunInfo)
+
+
+def infos(
+    connection: sqlite3.Connection, rows: Sequence[tuple[int, Text | None]], home: str
+) -> list[RunInfo]:
+    """Runs by (row number, document), in this order."""
+    open_runs = dict(load(connection, [n for n, whole in rows if whole is None]))
+    found = [open_runs[n] if whole is None else from_document(whole) for n, whole in rows]
+    for info in found:
+        msgspec.structs.force_setattr(info, "home", home)  # not shared with anybody yet
+    return found
+
+
+def document(connection: sqlite3.Connection, n: int) -> Text:
+    """The whole run as JSON, NaN and the infinities as in journals."""
+    ((_, info),) = load(connection, [n])
+    return json_in(info.to_dict())
+
+
+def from_document(whole: Text) -> RunInfo:
+    """Undo `document`."""
+    data = whole.encode() if isinstance(whole, str) else whole
+    if b'"$' not in data and b"\\ud" not in data:
+        return _decoder.decode(data)
+    return msgspec.convert(json_out(whole), RunInfo)
+
+
+def load(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[tuple[int, RunInfo]]:
+    """Runs by row number, from the tables."""
+    for start in range(0, len(numbers), _CHUNK):
+        part = numbers[start : start + _CHUNK]
+        params: dict[int, dict[str, Any]] = {n: {} for n in part}
+        tags: dict[int, dict[str, str]] = {n: {} for n in part}
+        metrics: dict[int, dict[str, Summary]] = {n: {} for n in part}
+        for n, key, value in _select(connection, "run, key, json", "params", part):
+            params[n][text_out(key)] = json_out(value)
+        for n, key, value in _select(connection, "run, key, value", "tags", part):
+            tags[n][text_out(key)] = text_out(value)
+        for n, key, *columns in _select(connection, "*", "metrics", part):
+            metrics[n][text_out(key)] = _summary(*columns)
+        for n, *head in _select(connection, f"n, {HEAD}", "runs", part):
+            values: list[Any] = [text_out(value) if isinstance(value, bytes) else value for value in head]
+            yield n, RunInfo(*values, params=params[n], metrics=metrics[n], tags=tags[n])
+
+
+def _select(
+    connection: sqlite3.Connection, columns: str, table: str, numbers: Sequence[int]
+) -> Iterator[tuple[Any, ...]]:
+    column, order = ("n", "n") if table == "runs" else ("run", "run, key")
+    marks = ",".join("?" * len(numbers))
+    query = f"SELECT {columns} FROM {table} WHERE {column} IN ({marks}) ORDER BY {order}"  # noqa: S608  # own words and question marks
+    return connection.execute(query, numbers)
+
+
+def _summary(count: int, step: int, time: int, *numbers: Any) -> Summary:
+    first, last, smallest, largest = (number_out(*numbers[i : i + 2]) for i in range(0, 8, 2))
+    return Summary(count, step, time, first, last, smallest, largest)
