@@ -58,6 +58,19 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_watched(path: Path) -> tuple[sqlite3.Connection, int]:
+    """A connection and the inode of its file, to notice when another file takes its place."""
+    for _ in range(5):
+        inode = file_id(path)
+        connection = connect(path)
+        if inode and file_id(path) == inode:
+            return connection, inode
+        connection.close()  # made or replaced just now
+    raise JournalError(
+        f"the catalog {path} is being replaced over and over: is another runcast version running?"
+    )
+
+
 def identity(connection: sqlite3.Connection) -> str:
     """The file's own id; a catalog that was made anew has another one."""
     return str(connection.execute("SELECT id FROM catalog").fetchone()[0])

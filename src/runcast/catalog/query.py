@@ -105,6 +105,26 @@ def runs(
         return RunList(reader.infos(connection, rows, str(folder)), total)
 
 
+def documents(
+    experiment: str | None = None,
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    limit: int | None = None,
+    dir: str | Path | None = None,
+) -> list[bytes]:
+    """What `runs` finds, each run as JSON; many times faster for many runs, because nothing is decoded."""
+    query = Query(experiment, where, sort, limit)
+    with opened(home(dir)) as connection:
+        if connection is None:
+            return []
+        rows, _ = query.rows(connection)
+        running = reader.load(connection, [n for n, whole in rows if whole is None])
+        fresh = {n: reader.to_document(info) for n, info in running}
+    pages = (fresh[n] if whole is None else whole for n, whole in rows)
+    return [page.encode() if isinstance(page, str) else page for page in pages]
+
+
 class Query:
     """A checked question: SQL and parameters."""
 

@@ -31,8 +31,13 @@ def infos(
 
 
 def document(connection: sqlite3.Connection, n: int) -> Text:
-    """The whole run as JSON, NaN and the infinities as in journals."""
+    """One stored run as JSON."""
     ((_, info),) = load(connection, [n])
+    return to_document(info)
+
+
+def to_document(info: RunInfo) -> Text:
+    """The whole run as JSON, NaN and the infinities as in journals."""
     return json_in(info.to_dict())
 
 
@@ -59,7 +64,8 @@ def load(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[tup
             metrics[n][text_out(key)] = _summary(*columns)
         for n, *head in _select(connection, f"n, {HEAD}", "runs", part):
             values: list[Any] = [text_out(value) if isinstance(value, bytes) else value for value in head]
-            yield n, RunInfo(*values, params=params[n], metrics=metrics[n], tags=tags[n])
+            known = dict(zip(RunInfo.__struct_fields__, values, strict=False))  # the rest are the dicts
+            yield n, RunInfo(**known, params=params[n], metrics=metrics[n], tags=tags[n])
 
 
 def _select(

@@ -68,16 +68,15 @@ class LocalBackend(Backend):
     def open(self, run: OpenRun) -> Ref:
         """Open the catalog and see that the run is in it."""
         chosen = self.options.path
-        self._path = run.resolve(chosen) if chosen else run.blobs.parent / "catalog.db"
+        self._path = run.resolve(Path(chosen).expanduser()) if chosen else run.blobs.parent / "catalog.db"
         self._run = run.id
         try:
-            self._connection = database.connect(self._path)
+            self._connection, self._inode = database.connect_watched(self._path)
         except (ConfigError, FormatError) as error:
             raise Halt(str(error)) from error
         except JournalError as error:
             raise Retry(str(error)) from error
         with self._errors():
-            self._inode = database.file_id(self._path)
             catalog = database.identity(self._connection)
             # Records that went to a file which is gone are in the journal alone: readers look there.
             partial = run.state.get("catalog", catalog) != catalog
