@@ -73,5 +73,6 @@ def order_by(field: Field, *, descending: bool) -> tuple[str, list[Text]]:
         column = "COALESCE(t.number, t.json)" if field.kind == "param" else f"t.{field.column}"
         value = f"(SELECT {column} FROM {field.table} t WHERE t.run = r.n AND t.key = ?)"  # noqa: S608  # own words
         parameters = [field.key]
-    direction = "DESC" if descending else "ASC"
-    return f"{value} IS NULL, {value} {direction}", parameters * 2
+    if descending:
+        return f"{value} DESC", parameters  # for SQLite, NULL is the smallest
+    return f"{value} IS NULL, {value}", parameters * 2

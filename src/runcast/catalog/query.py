@@ -101,8 +101,8 @@ def runs(
     with opened(folder) as connection:
         if connection is None:
             return RunList([])
-        rows, total = query.rows(connection)
-        return RunList(reader.infos(connection, rows, str(folder)), total)
+        numbers, total = query.numbers(connection)
+        return RunList(reader.infos(connection, numbers, str(folder)), total)
 
 
 def documents(
@@ -118,11 +118,7 @@ def documents(
     with opened(home(dir)) as connection:
         if connection is None:
             return []
-        rows, _ = query.rows(connection)
-        running = reader.load(connection, [n for n, whole in rows if whole is None])
-        fresh = {n: reader.to_document(info) for n, info in running}
-    pages = (fresh[n] if whole is None else whole for n, whole in rows)
-    return [page.encode() if isinstance(page, str) else page for page in pages]
+        return list(reader.documents(connection, query.numbers(connection)[0]))
 
 
 class Query:
@@ -141,13 +137,12 @@ class Query:
         self._order, self._order_parameters = _order(sort or "-start")
         self._limit = -1 if limit is None else limit
 
-    def rows(self, connection: sqlite3.Connection) -> tuple[list[tuple[int, Text | None]], int]:
-        """(row number, document) of the page, and how many runs match in all."""
+    def numbers(self, connection: sqlite3.Connection) -> tuple[list[int], int]:
+        """Row numbers of the page in order, and how many runs match in all."""
         add_functions(connection)
-        query = f"SELECT r.n, r.document {self._from} ORDER BY {self._order} LIMIT ?"
-        found = connection.execute(
-            query, (*self._parameters, *self._order_parameters, self._limit)
-        ).fetchall()
+        query = f"SELECT r.n {self._from} ORDER BY {self._order} LIMIT ?"
+        parameters = (*self._parameters, *self._order_parameters, self._limit)
+        found = [int(n) for (n,) in connection.execute(query, parameters)]
         if self._limit < 0 or len(found) < self._limit:
             return found, len(found)
         total = connection.execute(f"SELECT COUNT(*) {self._from}", self._parameters).fetchone()[0]
@@ -164,18 +159,18 @@ def run(id: str, *, dir: str | Path | None = None) -> RunInfo:
     with opened(folder) as connection:
         rows = [] if connection is None else _candidates(connection, id)
         if connection is not None and len(rows) == 1:
-            return reader.infos(connection, [rows[0][:2]], str(folder))[0]
+            return reader.infos(connection, [rows[0][0]], str(folder))[0]
         if rows:
-            several = ", ".join(text_out(row[2]) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
+            several = ", ".join(text_out(row[1]) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
             raise UsageError(f"{len(rows)} runs answer to {id!r}: {several}; give one of these ids")
         near = [] if connection is None else _near(connection, id)
     hint = f"; did you mean {' or '.join(near)}?" if near else ": list them with `runcast runs`"
     raise UsageError(f"no run {id!r} in {folder}{hint}")
 
 
-def _candidates(connection: sqlite3.Connection, id: str) -> list[tuple[int, Text | None, Text]]:
+def _candidates(connection: sqlite3.Connection, id: str) -> list[tuple[int, Text]]:
     """The exact id, else ids that begin so, else names, each optionally behind ``experiment/``."""
-    select = "SELECT n, document, id FROM runs WHERE "
+    select = "SELECT n, id FROM runs WHERE "
     questions: list[tuple[str, dict[str, Any]]] = [
         ("id = :it", {"it": text_in(id)}),
         ("substr(id, 1, :size) = :it", {"it": text_in(id), "size": len(id)}),

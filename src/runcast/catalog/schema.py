@@ -24,10 +24,13 @@ CREATE TABLE runs (
     status NOT NULL, start_ns, end_ns, error, note,
     points INTEGER NOT NULL DEFAULT 0,     -- metric values
     lost INTEGER NOT NULL DEFAULT 0,       -- values or records that could not be kept
-    partial INTEGER NOT NULL DEFAULT 0,    -- 1: delivered in part to an earlier file; index it anew
-    document                               -- the whole run as JSON once it is over
+    partial INTEGER NOT NULL DEFAULT 0     -- 1: delivered in part to an earlier file; index it anew
 );
 CREATE INDEX runs_by_start ON runs (start_ns);
+CREATE INDEX runs_by_experiment ON runs (experiment, start_ns);
+CREATE INDEX runs_partial ON runs (id) WHERE partial = 1;
+-- A run that is over, whole, as JSON; apart from `runs`, so that scans of that table stay short.
+CREATE TABLE documents (run INTEGER PRIMARY KEY, json NOT NULL);
 CREATE TABLE writers (
     run INTEGER NOT NULL, writer NOT NULL,
     seq INTEGER NOT NULL,                  -- highest record applied
@@ -58,7 +61,7 @@ CREATE TABLE losses (
 );
 """
 
-CHILDREN = ("writers", "params", "tags", "metrics", "media", "artifacts", "losses")
+CHILDREN = ("documents", "writers", "params", "tags", "metrics", "media", "artifacts", "losses")
 """Tables whose rows belong to a run."""
 
 

@@ -77,5 +77,7 @@ def replace(connection: sqlite3.Connection, state: RunState) -> bool:
 def _store(connection: sqlite3.Connection, state: RunState) -> None:
     n = store_state(connection, state)
     # A run that is over is read as often as it is listed, and written no more.
-    whole = None if state.head.status == "running" else document(connection, n)
-    connection.execute("UPDATE runs SET document = ? WHERE n = ?", (whole, n))
+    if state.head.status == "running":
+        connection.execute("DELETE FROM documents WHERE run = ?", (n,))
+    else:
+        connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (n, document(connection, n)))
