@@ -24,6 +24,9 @@ from runcast.journal.layout import make_private
 BUSY_SECONDS = 30.0
 """How long a transaction waits for other processes' transactions."""
 
+SYNCHRONOUS = "FULL"
+"""NORMAL could lose the last commits with the power, after the courier was told that they are safe."""
+
 _log = logging.getLogger("runcast")
 _CORRUPT = {11, 26}  # SQLITE_CORRUPT, SQLITE_NOTADB
 Verdict = Literal["usable", "missing", "older", "corrupt", "newer", "foreign"]
@@ -156,8 +159,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection | None, Verdict]:
     if verdict != "usable":
         connection.close()
         return None, verdict
-    # NORMAL could lose the last commits with the power, after the courier was told that they are safe.
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     return connection, verdict
 
 
