@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -75,6 +76,8 @@ def extent(curves: Sequence[Curve]) -> Span | None:
 
 def fraction(value: float, low: float, high: float) -> float:
     """Where `value` is between two ends, 0 to 1, without overflow for the largest floats."""
+    if math.isfinite(high - low):
+        return (value - low) / (high - low)
     return (value / 2 - low / 2) / (high / 2 - low / 2)
 
 
@@ -82,7 +85,7 @@ def _widen(low: float, high: float) -> tuple[float, float]:
     if high > low:
         return low, high
     margin = max(abs(low) * 0.1, 0.5)
-    return max(low - margin, -1.7e308), min(high + margin, 1.7e308)
+    return max(low - margin, -sys.float_info.max), min(high + margin, sys.float_info.max)
 
 
 class _Canvas:
