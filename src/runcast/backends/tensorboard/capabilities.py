@@ -3,7 +3,9 @@
 from runcast.plugins import Capabilities, mapped, native
 
 CAPABILITIES = Capabilities(
-    params=native("HParams of the same run; a server that is running shows those of the first delivery"),
+    params=native(
+        "HParams of the same run, but text where steps exceed int32; a running server shows the first delivery"
+    ),
     typed_params=mapped("exact in runcast.json; HParams shows ints as doubles, lists and None as JSON text"),
     long_values=mapped("whole in runcast.json; HParams shows the first 4096 characters"),
     metrics=native("scalars"),

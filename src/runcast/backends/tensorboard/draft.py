@@ -25,6 +25,8 @@ from runcast.records import (
     kind,
 )
 
+_INT32 = 1 << 31
+
 
 class Draft:
     """Takes records in order, and holds what they come to.
@@ -97,6 +99,8 @@ class Draft:
                 self._report_back(tag, key, step)
             steps[tag] = step
             values[tag] = value
+        if not -_INT32 <= step < _INT32 and not self.facts.wide_steps:
+            self._leave_hparams(record)
         overflowed: list[str] = []
         try:
             payload = self._encoder.event(record.time, step, values, overflowed)
@@ -106,6 +110,20 @@ class Draft:
         for tag in overflowed:
             detail = "beyond float32: TensorBoard shows infinity; the file keeps the number"
             self.changes.append(Change("degraded", self.facts.keys.get(tag, tag), detail))
+
+    def _leave_hparams(self, record: Metrics) -> None:
+        """One such step makes TensorBoard's HParams dashboard fail for every run of the logdir."""
+        detail = (
+            f"step {_spelled(record.step)} is beyond int32, on which TensorBoard's HParams dashboard fails: "
+            "the run is left out of it, and its params are shown as text"
+        )
+        self.changes.append(Change("degraded", next(iter(record.values), ""), detail))
+        self._edit().wide_steps = True
+        self._params_text(record.time)
+
+    def _params_text(self, time: int) -> None:
+        params = {name: str(value) for name, value in shown.hparams(self.facts.params)[0].items()}
+        self._text(time, 0, shown.PARAMS_TAG, shown.table("param", params))
 
     def _report_back(self, tag: str, key: str, step: int) -> None:
         self.back.add(tag)
@@ -150,11 +168,13 @@ class Draft:
             detail = "logged again with another value: the last one is kept"
             self.changes.append(Change("degraded", key, detail))
         self.changes += shown.hparams(record.values)[1]
+        if self.facts.wide_steps:
+            self._params_text(record.time)
 
     def _labels(self, record: Tags) -> None:
         facts = self._edit()
         facts.tags.update(record.values)
-        self._text(record.time, 0, shown.TAGS_TAG, shown.tag_table(facts.tags))
+        self._text(record.time, 0, shown.TAGS_TAG, shown.table("tag", facts.tags))
 
     def _note(self, record: Note) -> None:
         self._edit().note = record.text
@@ -194,10 +214,12 @@ _HANDLERS: dict[type, Callable[..., None]] = {
 
 
 def _outside(record: Metrics | Media, key: str, error: OverflowError) -> Reject:
-    step = record.step
-    # An integer of thousands of digits cannot even be printed.
-    spelled = str(step) if step.bit_length() <= 128 else f"of {step.bit_length()} bits"
     return Reject(
-        f"tensorboard: {key!r} at step {spelled}: {error}, which event files cannot hold; "
+        f"tensorboard: {key!r} at step {_spelled(record.step)}: {error}, which event files cannot hold; "
         "log it with a step and a time between -2**63 and 2**63 - 1"
     )
+
+
+def _spelled(step: int) -> str:
+    """The step in digits; an integer of thousands of digits cannot be printed."""
+    return str(step) if step.bit_length() <= 128 else f"of {step.bit_length()} bits"

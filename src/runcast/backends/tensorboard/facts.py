@@ -9,7 +9,8 @@ started. ``parent``: id of the parent run; ``parent_folder``: where it is, relat
 ``tags``, ``note``: the last of each, with their types. ``artifacts``: one entry per logged version, in
 order, with the folder that holds its files. ``keys``: tag in the event files → name that the script
 used, where they differ. ``lost``: name → reason → count. ``missing_bytes``: of the event file,
-acknowledged and gone. ``events``: name of the event file.
+acknowledged and gone. ``wide_steps``: whether a step beyond int32 keeps the run out of
+HParams. ``events``: name of the event file.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Facts(msgspec.Struct, kw_only=True):
     keys: dict[str, str] = {}
     lost: dict[str, dict[str, int]] = {}
     missing_bytes: int = 0
+    wide_steps: bool = False
     events: str = ""
 
     @classmethod

@@ -31,10 +31,10 @@ def publish_session(folder: Path, group: str, facts: Facts) -> None:
     """Make the file of `folder` say what `facts` say; `group` names the trial."""
     content = _session(group, facts)
     path = folder / (_PREFIX + hashlib.sha256(content).hexdigest()[:16])
-    if not path.exists():
+    if not facts.wide_steps and not path.exists():
         write_whole(path, content)
     for other in folder.glob(f"{_PREFIX}*"):
-        if other != path:
+        if other != path or facts.wide_steps:
             other.unlink(missing_ok=True)
 
 

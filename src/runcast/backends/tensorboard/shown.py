@@ -14,6 +14,7 @@ from runcast.plugins import Change
 
 NOTE_TAG = "_runcast_/note/text_summary"
 TAGS_TAG = "_runcast_/tags/text_summary"
+PARAMS_TAG = "_runcast_/params/text_summary"
 TEXT_SUFFIX = "/text_summary"
 _LONGEST_NAME = 1000
 _LONGEST_VALUE = 4096
@@ -65,10 +66,10 @@ def _text(value: str) -> tuple[str, str]:
     return whole, "" if whole == value else "lone surrogates shown as escapes; exact in runcast.json"
 
 
-def tag_table(tags: Mapping[str, str]) -> str:
-    """Labels as a Markdown table."""
-    rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in tags.items()]
-    return "\n".join(["| tag | value |", "|---|---|", *rows])
+def table(head: str, rows: Mapping[str, str]) -> str:
+    """Names and texts as a Markdown table whose first column is called `head`."""
+    cells = [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows.items()]
+    return "\n".join([f"| {head} | value |", "|---|---|", *cells])
 
 
 def _cell(text: str) -> str:
