@@ -31,7 +31,14 @@ class Delivery:
     def __init__(self, base: Path, experiment: str, name: str, run: str, **started: Any) -> None:
         self.base, self.run = base, run
         self.started = RunStarted(
-            time=START, writer=WRITER, seq=1, run=run, experiment=experiment, name=name, base=str(base), **started
+            time=START,
+            writer=WRITER,
+            seq=1,
+            run=run,
+            experiment=experiment,
+            name=name,
+            base=str(base),
+            **started,
         )
         self.folder = base / "private" / run
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -187,3 +194,9 @@ def tensorboard(logdir: Path) -> Iterator[Server]:
 def start_tensorboard() -> Callable[[Path], Any]:
     """`tensorboard`, for modules that start one."""
     return tensorboard
+
+
+@pytest.fixture(scope="session")
+def start_delivery() -> type[Delivery]:
+    """`Delivery`, for modules that share runs among their tests."""
+    return Delivery

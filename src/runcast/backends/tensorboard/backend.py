@@ -100,8 +100,10 @@ class TensorBoardBackend(Backend):
         return Receipt(changes=changes)
 
     def close(self) -> None:
-        """Sync and close the event file."""
-        self._file.close()
+        """Sync and close the event file, if `open` came that far."""
+        file: EventFile | None = getattr(self, "_file", None)
+        if file is not None:
+            file.close()
 
     @classmethod
     def diagnose(cls, options: Any) -> list[Finding]:

@@ -4,7 +4,7 @@ from runcast.plugins import Capabilities, mapped, native
 
 CAPABILITIES = Capabilities(
     params=native(
-        "HParams of the same run, but text where steps exceed int32; a running server shows the first delivery"
+        "HParams of the same run (text where steps exceed int32); a running server shows the first delivery"
     ),
     typed_params=mapped("exact in runcast.json; HParams shows ints as doubles, lists and None as JSON text"),
     long_values=mapped("whole in runcast.json; HParams shows the first 4096 characters"),
