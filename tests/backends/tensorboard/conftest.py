@@ -166,6 +166,8 @@ class Server:
             try:
                 if result := condition():
                     return result
+            except urllib.error.HTTPError as error:
+                error.close()
             except (urllib.error.URLError, KeyError):
                 pass
             threading.Event().wait(0.05)

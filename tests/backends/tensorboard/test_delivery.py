@@ -13,7 +13,7 @@ from tensorboard.util import tensor_util
 
 from runcast.errors import Reject
 from runcast.plugins import Change, hookimpl
-from runcast.records import FileRef, Lost, Media, Metrics, Note, Params, Record, RunStarted, Tags
+from runcast.records import Artifact, FileRef, Lost, Media, Metrics, Note, Params, Record, RunStarted, Tags
 
 Make = Callable[..., Any]
 T = 1_700_000_000_123_456_789
@@ -165,7 +165,7 @@ def test_a_step_outside_int64_is_refused_and_changes_nothing(delivery: Make, ste
     before = {path: path.read_bytes() for path in run.path.iterdir()}
     state = dict(run.opened.state)
 
-    with pytest.raises(Reject, match=r"'loss' at step .*outside int64.*log it with a step"):
+    with pytest.raises(Reject, match=r"'loss' at step .*outside int64; log it with a step"):
         run.deliver(*good, bad)
 
     assert {path: path.read_bytes() for path in run.path.iterdir()} == before
@@ -283,3 +283,17 @@ def test_a_late_second_process_belongs_to_the_run(delivery: Make) -> None:
     run.deliver(other, Metrics(time=T, step=1, values={"a": 2.0}, writer="b" * 16))
 
     assert [value for *_, value in run.points()] == [1.0, 2.0]
+
+
+def test_a_value_that_is_not_json_like_is_refused(delivery: Make) -> None:
+    """By name; an integer of thousands of digits has no JSON in Python."""
+    run = delivery()
+
+    with pytest.raises(Reject, match="params 'huge' is not JSON-like"):
+        run.deliver(Params(time=T, values={"huge": 10**5000}))
+    with pytest.raises(Reject, match=r"note ''.*time is outside int64"):
+        run.deliver(Note(time=1 << 63, text="x"))
+    with pytest.raises(Reject, match="metadata is not JSON-like"):
+        run.deliver(Artifact(time=T, name="a", type="t", files=[], digest="0" * 64, metadata={"x": 10**5000}))
+
+    assert run.document()["params"] == {}

@@ -72,8 +72,10 @@ class TensorBoardBackend(Backend):
             self._folder = self._find(state)
             header = frame(version_event(run.started.time))
             self._file = EventFile(self._folder / self._facts.events, state["length"], header)
-            self._encoder = ScalarEncoder()
-            self._pending = list(self._missing())
+            self._encoder, self._first = ScalarEncoder(), True
+            if self._file.missing:
+                self._facts.missing_bytes += self._file.missing
+                state["facts"] = self._save_facts(self._facts.encode(), state["facts"] + 1)
             state["length"] = self._file.length
             self._publish(self._facts, self._facts.encode())
         command = f"tensorboard --logdir {shlex.quote(str(self._logdir))}"
@@ -96,7 +98,7 @@ class TensorBoardBackend(Backend):
         self._facts = draft.facts
         back = sorted(draft.back)
         state |= {"length": self._file.length, "facts": number, "steps": draft.steps, "back": back}
-        changes, self._pending = self._pending + draft.changes, []
+        changes, self._first = self._missing() + draft.changes, False
         return Receipt(changes=changes)
 
     def close(self) -> None:
@@ -109,7 +111,7 @@ class TensorBoardBackend(Backend):
     def diagnose(cls, options: Any) -> list[Finding]:
         """Whether the logdir can be written, and whether TensorBoard is there to look at it."""
         logdir = Path(options.logdir).expanduser().absolute()
-        standing = next(path for path in (logdir, *logdir.parents) if path.exists())
+        standing = next(path for path in (logdir, *logdir.parents) if os.access(path, os.F_OK))
         writable = standing.is_dir() and os.access(standing, os.W_OK | os.X_OK)
         viewer = all(find_spec(module) for module in ("tensorboard", "tensorboard_data_server"))
         return [
@@ -169,11 +171,11 @@ class TensorBoardBackend(Backend):
     def _facts_file(self, number: int) -> Path:
         return self._run.folder / f"facts-{number}.json"
 
-    def _missing(self) -> Iterator[Change]:
-        if self._file.missing:
-            self._facts.missing_bytes += self._file.missing
-            gone = f"{self._file.missing} bytes of {self._facts.events} are gone since they were written"
-            yield Change("degraded", "", f"{gone}; points are missing")
+    def _missing(self) -> list[Change]:
+        if not (self._facts.missing_bytes and self._first):
+            return []
+        gone = f"{self._facts.missing_bytes} bytes of {self._facts.events} are gone since they were written"
+        return [Change("degraded", "", f"{gone}; points are missing")]
 
     def _publish(self, facts: Facts, document: bytes) -> None:
         """Bring what people and other tools see in line with the facts."""

@@ -21,6 +21,7 @@ from runcast.records import (
     Record,
     RunFinished,
     RunStarted,
+    Scalar,
     Tags,
     kind,
 )
@@ -65,10 +66,13 @@ class Draft:
             Reject: one of them can never be written.
         """
         for record in batch:
-            if type(record) is Metrics:
-                self._metrics(record)
-            else:
+            try:
                 _HANDLERS.get(type(record), Draft._unknown)(self, record)
+            except OverflowError as error:
+                mend = "log it with a step and a time between -2**63 and 2**63 - 1"
+                raise Reject(f"tensorboard: {_named(record)}: {error}; {mend}") from None
+            except (TypeError, ValueError, RecursionError) as error:
+                raise Reject(f"tensorboard: {_named(record)} is not JSON-like: {error}") from None
 
     @property
     def changed(self) -> bool:
@@ -90,7 +94,7 @@ class Draft:
 
     def _metrics(self, record: Metrics) -> None:
         step, steps, tags = record.step, self.steps, self._tags
-        values = {}
+        values: dict[str, Scalar] = {}
         for key, value in record.values.items():
             tag = tags.get(key)
             if tag is None:
@@ -99,14 +103,10 @@ class Draft:
                 self._report_back(tag, key, step)
             steps[tag] = step
             values[tag] = value
+        overflowed: list[str] = []
+        self.events.append(frame(self._encoder.event(record.time, step, values, overflowed)))
         if not -_INT32 <= step < _INT32 and not self.facts.wide_steps:
             self._leave_hparams(record)
-        overflowed: list[str] = []
-        try:
-            payload = self._encoder.event(record.time, step, values, overflowed)
-        except OverflowError as error:
-            raise _outside(record, next(iter(record.values), ""), error) from None
-        self.events.append(frame(payload))
         for tag in overflowed:
             detail = "beyond float32: TensorBoard shows infinity; the file keeps the number"
             self.changes.append(Change("degraded", self.facts.keys.get(tag, tag), detail))
@@ -114,7 +114,7 @@ class Draft:
     def _leave_hparams(self, record: Metrics) -> None:
         """One such step makes TensorBoard's HParams dashboard fail for every run of the logdir."""
         detail = (
-            f"step {_spelled(record.step)} is beyond int32, on which TensorBoard's HParams dashboard fails: "
+            f"step {record.step} is beyond int32, on which TensorBoard's HParams dashboard fails: "
             "the run is left out of it, and its params are shown as text"
         )
         self.changes.append(Change("degraded", next(iter(record.values), ""), detail))
@@ -128,8 +128,8 @@ class Draft:
     def _report_back(self, tag: str, key: str, step: int) -> None:
         self.back.add(tag)
         detail = (
-            f"step {step} came after step {self.steps[tag]}: the file keeps every point, TensorBoard's "
-            "default data server drops the earlier ones from there on"
+            f"step {_spelled(step)} came after step {self.steps[tag]}: the file keeps every point, "
+            "TensorBoard's default data server drops the earlier ones from there on"
         )
         self.changes.append(Change("degraded", key, detail))
 
@@ -147,10 +147,7 @@ class Draft:
         tag = self._tag(record.key, shown.TEXT_SUFFIX)
         if tag in self.steps and record.step <= self.steps[tag] and tag not in self.back:
             self._report_back(tag, record.key, record.step)
-        try:
-            self._text(record.time, record.step, tag, text, record.caption)
-        except OverflowError as error:
-            raise _outside(record, record.key, error) from None
+        self._text(record.time, record.step, tag, text, record.caption)
         self.steps[tag] = record.step
 
     def _text_of_blob(self, record: Media) -> str:
@@ -202,6 +199,7 @@ class Draft:
 
 
 _HANDLERS: dict[type, Callable[..., None]] = {
+    Metrics: Draft._metrics,
     Media: Draft._media,
     Params: Draft._params,
     Tags: Draft._labels,
@@ -213,11 +211,11 @@ _HANDLERS: dict[type, Callable[..., None]] = {
 }
 
 
-def _outside(record: Metrics | Media, key: str, error: OverflowError) -> Reject:
-    return Reject(
-        f"tensorboard: {key!r} at step {_spelled(record.step)}: {error}, which event files cannot hold; "
-        "log it with a step and a time between -2**63 and 2**63 - 1"
-    )
+def _named(record: Record) -> str:
+    """What to call a record that is refused."""
+    key = getattr(record, "key", None) or next(iter(getattr(record, "values", ())), "")
+    step = getattr(record, "step", None)
+    return f"{kind(record)} {key!r}" + ("" if step is None else f" at step {_spelled(step)}")
 
 
 def _spelled(step: int) -> str:

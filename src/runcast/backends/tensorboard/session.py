@@ -4,6 +4,9 @@ TensorBoard takes the first start and the first end of a session that it sees in
 stands in a small file of its own. When it changes, a file with a new name takes the place of the old
 one: a server started later sees the whole truth; one that is running sees an end that comes, but no
 params that come after the first, nor a second end.
+
+The dashboard keeps steps as int32, and fails for the whole logdir where the last step of a metric is
+beyond; a run with such a step has no session.
 """
 
 from __future__ import annotations
