@@ -1,6 +1,8 @@
 """Every run gets a folder of its own inside the logdir, whatever the names are."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import runcast
 from runcast.backends.tensorboard import TensorBoardBackend, TensorBoardOptions
 from runcast.backends.tensorboard.folder import safe
 from runcast.plugins import OpenRun
 from runcast.records import Metrics, RunStarted
 
 Make = Callable[..., Any]
+SOURCE = str(Path(runcast.__file__).parents[1])
 T = 1_700_000_000_123_456_789
 NAMES = [
     "../x",
@@ -158,3 +162,26 @@ def test_the_doctor_names_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [finding.ok for finding in findings] == [False, False]
     assert str(tmp_path / "file") in findings[0].mend
     assert findings[1].mend == "pip install 'runcast[tensorboard]'"
+
+
+def test_a_run_is_written_without_tensorboard(tmp_path: Path) -> None:
+    """In a fresh interpreter: neither TensorBoard nor protobuf nor NumPy is imported."""
+    script = f"""
+import sys
+from pathlib import Path
+from runcast.backends.tensorboard import TensorBoardBackend, TensorBoardOptions
+from runcast.plugins import OpenRun
+from runcast.records import Metrics, Params, RunFinished, RunStarted
+base = Path({str(tmp_path)!r})
+started = RunStarted(time={T}, run="r", experiment="e", name="n", base=str(base))
+backend = TensorBoardBackend(TensorBoardOptions())
+backend.open(OpenRun(id="r", started=started, folder=base, blobs=base))
+backend.deliver([started, Params(time={T}, values={{"lr": 0.1}}), Metrics(time={T}, step=0, values={{"a": 0.1}})])
+backend.deliver([RunFinished(time={T}, status="finished")])
+backend.close()
+heavy = {{"tensorboard", "tensorflow", "torch", "numpy", "google.protobuf"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": SOURCE})
+
+    assert len(list((tmp_path / "runs/e/n").glob("events.out.tfevents.*"))) == 2
