@@ -38,7 +38,8 @@ class Life:
 
     def open(self) -> Ref:
         """A fresh instance with the state as last saved."""
-        self.backend = MlflowBackend(MlflowOptions(uri=self.uri, **self.options))
+        self.backend = None
+        backend = MlflowBackend(MlflowOptions(uri=self.uri, **self.options))
         run = OpenRun(
             id=self.id,
             started=self.started,
@@ -48,7 +49,8 @@ class Life:
             parent=self.parent,
         )
         self._run = run
-        ref = self.backend.open(run)
+        ref = backend.open(run)
+        self.backend = backend
         self.save()
         return ref
 
@@ -122,6 +124,8 @@ class Store:
     def files(self, experiment: str = "digits") -> dict[str, bytes]:
         """Every artifact file of the only run."""
         run_id = self.run(experiment).info.run_id
+        if not self.client.list_artifacts(run_id):
+            return {}
         root = Path(self.client.download_artifacts(run_id, ""))
         return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 

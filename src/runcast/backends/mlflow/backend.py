@@ -18,7 +18,7 @@ from runcast.backends.mlflow.residual import ARTIFACT, Residual
 from runcast.backends.mlflow.residual import line as json_line
 from runcast.backends.mlflow.sender import CURSOR, Cursor, Sender
 from runcast.backends.mlflow.uris import Store, parse
-from runcast.errors import Reject, Retry
+from runcast.errors import Halt, Reject, Retry
 from runcast.plugins import Backend, Capabilities, Change, Finding, OpenRun, Options, Receipt, Ref
 from runcast.records import Artifact, Record
 
@@ -65,12 +65,15 @@ class MlflowBackend(Backend):
         self._run = run
         self._store = parse(self.options.uri, run.resolve)
         self._client = connect(self._store, self.options.timeout)
-        with translated(self._store):
-            location = self.options.artifact_location
-            experiment = runs.experiment_id(self._client, self._store, run, location)
-            found = runs.find(self._client, experiment, run)
-            entity = found or runs.create(self._client, experiment, run)
-            self._begin(entity, existed=found is not None)
+        try:
+            with translated(self._store):
+                location = self.options.artifact_location
+                experiment = runs.experiment_id(self._client, self._store, run, location)
+                found = runs.find(self._client, experiment, run)
+                entity = found or runs.create(self._client, experiment, run)
+                self._begin(entity, existed=found is not None)
+        except Reject as error:
+            raise Halt(f"the run cannot be created: {error}") from None
         return self._store.ref(self._run_id, str(entity.info.experiment_id))
 
     def _begin(self, entity: Any, *, existed: bool) -> None:

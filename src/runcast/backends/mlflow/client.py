@@ -53,6 +53,7 @@ def connect(store: Store, timeout: float) -> Any:
     with translated(store):
         from mlflow import MlflowClient
 
+        _silence()  # the import has just set up MLflow's handlers
         with _initialising(store):
             _probe(store, timeout)
             # A registry URI of its own spares MLflow the search for one.

@@ -79,7 +79,7 @@ def _missing(error: ImportError, store: Store) -> str:
 
 
 def _sql(text: str, store: Store) -> DeliveryError:
-    short = text.partition("[SQL:")[0].strip()
+    short = text.partition("[SQL:")[0].partition("(Background on")[0].strip()
     if _DENIED.search(text):
         return Halt(f"{store.shown} refuses access ({short}): check the user, its password and its rights")
     if _NO_DATABASE.search(text):
@@ -136,4 +136,4 @@ def _status(error: Any) -> int:
 
 
 def _text(error: BaseException) -> str:
-    return str(error).strip() or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__

@@ -12,6 +12,8 @@ TAG_LIMIT = 8000
 EXPERIMENT_LIMIT = 500
 RUN_NAME_LIMIT = 250
 """SQLite takes longer run names, PostgreSQL does not."""
+LOCATION_LIMIT = 156
+"""What PostgreSQL's column of 200 leaves for an experiment's files, before ``/<run id>/artifacts``."""
 
 # MLflow: characters of ``[/\w.\- :]``, and the name must be its own normal form as a path: no empty,
 # ``.`` or ``..`` segment, no slash at either end, and nothing that begins with two dots.
@@ -57,14 +59,14 @@ def artifact_path(path: str) -> str:
     return "/".join(_short(segment, _SEGMENT) for segment in path.split("/"))
 
 
-def file_name(name: str) -> str:
-    """One file name without a slash."""
-    return _short(name, _FILE)
+def file_name(name: str, limit: int = 200) -> str:
+    """One file name without a slash; `limit` in characters, at least 32."""
+    return _short(name, _FILE, limit)
 
 
-def _short(name: str, illegal: re.Pattern[str]) -> str:
+def _short(name: str, illegal: re.Pattern[str], limit: int = 200) -> str:
     # File systems count bytes, 255 at most, and a character may take four.
-    return escape(name, illegal, 200 if name.isascii() else 50)
+    return escape(name, illegal, limit if name.isascii() else min(limit, 50))
 
 
 def conflict_tag(native: str) -> str:

@@ -113,7 +113,7 @@ def _conflict(plan: Plan, key: str, native: str, slot: str, text: str, tags: Con
         plan.change(
             "degraded",
             key,
-            f"MLflow never changes a param: it keeps {slot[:80]!r}; the new value {text[:80]!r} is the tag {tag}",
+            f"MLflow never changes a param: it keeps {slot[:80]!r}; the value {text[:80]!r} is the tag {tag}",
         )
     return True
 

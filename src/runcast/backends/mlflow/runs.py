@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from runcast.backends.mlflow import names
@@ -52,12 +51,14 @@ def _location(store: Store, run: OpenRun, location: str | None) -> str | None:
     if location is not None:
         return location if "://" in location or location.startswith("file:") else str(run.resolve(location))
     # MLflow's own default is relative to whatever folder the process runs in.
-    folder = names.file_name(run.started.experiment)
     if store.database is not None:
-        return str(store.database.parent / "mlruns" / folder)
-    if store.kind == "sql":
-        return str(run.resolve(Path("mlruns")) / folder)
-    return None
+        root = store.database.parent / "mlruns"
+    elif store.kind == "sql":
+        root = run.resolve("mlruns")
+    else:
+        return None
+    room = names.LOCATION_LIMIT - len(str(root)) - 1
+    return str(root / names.file_name(run.started.experiment, min(max(room, 32), 100)))
 
 
 def find(client: Any, experiment: str, run: OpenRun) -> Any | None:
