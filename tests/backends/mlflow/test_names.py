@@ -17,8 +17,8 @@ from .lives import START, Life, Store, metrics
 Lives = Callable[..., Life]
 NASTY = st.sampled_from([
     "", ".", "..", "/", "//", "a//b", "/a", "a/", "a/./b", "a/../b", "..a", "...", "a\nb", "a\0b", "\ud800",
-    "ä/ö", "k@1", "a=b", "[0]", "100%", "a,b", "a\\b", "_x40_", "_xempty_", "loss", "LOSS", "x" * 250, "x" * 251,
-    "ü" * 300, "runcast.run_id", "runcast.", " a ", "a:b", "日本語", "😀",
+    "ä/ö", "k@1", "a=b", "[0]", "100%", "a,b", "a\\b", "_x40_", "_xempty_", "loss", "LOSS", "x" * 250,
+    "x" * 251, "ü" * 300, "runcast.run_id", "runcast.", " a ", "a:b", "日本語", "😀",
 ])  # fmt: skip
 CHARACTERS = st.text(st.characters(codec=None) | st.sampled_from("./ _x0a:#%"), max_size=40)
 NAMES = st.lists(NASTY | CHARACTERS, min_size=1, max_size=25, unique=True)

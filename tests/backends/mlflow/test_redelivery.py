@@ -146,6 +146,30 @@ def test_the_cursor_is_written_after_the_metrics(life: Lives, store: Store) -> N
     assert "mark" not in store.run().data.tags
 
 
+def test_a_full_call_goes_without_the_cursor(
+    life: Lives, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of exactly one call's points is one call; the cursor comes with the next."""
+    from mlflow import MlflowClient
+
+    one = life()
+    one.open()
+    real, calls = MlflowClient.log_batch, []
+
+    def counts(self: MlflowClient, *args: object, **kwargs: object) -> object:
+        calls.append(kwargs)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counts)
+    records = one.numbered([metrics(step, a=1.0) for step in range(1001)])
+    one.deliver(*records[:1000])
+    one.deliver(records[1000])
+
+    assert [len(kwargs["metrics"]) for kwargs in calls] == [1000, 1]
+    assert json.loads(store.run().data.tags["runcast.cursor"]) == {"w" * 16: [1001, 1002]}
+    assert len(store.points("a")) == 1001
+
+
 def test_edited_cursor(life: Lives, store: Store) -> None:
     """A cursor that somebody damaged costs time, not data."""
     one = life()

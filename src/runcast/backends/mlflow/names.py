@@ -9,7 +9,8 @@ from runcast.names import escape
 KEY_LIMIT = 250
 PARAM_LIMIT = 6000
 TAG_LIMIT = 8000
-EXPERIMENT_LIMIT = 500
+EXPERIMENT_LIMIT = 250
+"""MLflow says 500, PostgreSQL's column holds 256."""
 RUN_NAME_LIMIT = 250
 """SQLite takes longer run names, PostgreSQL does not."""
 LOCATION_LIMIT = 156

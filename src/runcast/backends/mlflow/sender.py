@@ -95,7 +95,9 @@ class Sender:
         start, mark = 0, 0
         while True:
             some_params, some_tags = dict(islice(params, SMALL)), dict(islice(tags, SMALL - 1))
-            room = CALL - len(some_params) - len(some_tags) - 1  # one for the cursor
+            room = CALL - len(some_params) - len(some_tags)
+            if len(plan.metrics) - start != room:
+                room -= 1  # for the cursor; it goes without where it alone would cost another call
             end = min(start + room, next(edge for edge in edges if edge > start or edge == edges[-1]))
             known = mark
             while mark < len(plan.marks) and self._end(plan, mark) <= end:
@@ -111,7 +113,8 @@ class Sender:
     ) -> None:
         # Without metrics the tag would only cost a write: it travels with the next ones.
         if metrics or params or tags:
-            everything = {**tags, CURSOR: cursor.text()} if metrics else tags
+            full = len(metrics) + len(params) + len(tags) == CALL
+            everything = {**tags, CURSOR: cursor.text()} if metrics and not full else tags
             self._client.log_batch(
                 self._run_id,
                 metrics=metrics,
