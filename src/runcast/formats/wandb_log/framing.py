@@ -43,19 +43,18 @@ def frame(payload: bytes, position: int) -> bytes:
     """
     out = [] if position else [FILE_HEADER]
     room = BLOCK - (position or len(FILE_HEADER)) % BLOCK
-    begun = False
+    at, begun = 0, False
     while True:
         if room < _CHUNK.size:
             out.append(bytes(room))
             room = BLOCK
-        part, payload = payload[: room - _CHUNK.size], payload[room - _CHUNK.size :]
-        if payload:
-            kind = _MIDDLE if begun else _FIRST
-        else:
-            kind = _LAST if begun else _FULL
+        part = payload[at : at + room - _CHUNK.size]
+        at += len(part)
+        ends = at == len(payload)
+        kind = (_LAST if ends else _MIDDLE) if begun else (_FULL if ends else _FIRST)
         crc = zlib.crc32(part, zlib.crc32(bytes((kind,))))
         out.append(_CHUNK.pack(crc, len(part), kind) + part)
-        if not payload:
+        if ends:
             return b"".join(out)
         begun, room = True, BLOCK
 
