@@ -91,7 +91,7 @@ class Run:
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
         """Another process (a spawned data loader, say) gets a writer of its own to the same run."""
-        from runcast.start import join
+        from runcast.starting import join
 
         return join, (self.id, self.name, self.experiment, self._config, self._writer is None)
 

@@ -209,7 +209,7 @@ def test_resume_from_a_checkpoint_takes_the_checkpoints_step(project: Path) -> N
 
 def test_an_unknown_run_cannot_be_resumed(project: Path) -> None:
     """The message names the id, the folder and the command that lists runs."""
-    with pytest.raises(runcast.ConfigError, match=r"no run 'nope' .* runcast runs"):
+    with pytest.raises(runcast.ConfigError, match=r"no run 'nope' .*`runcast runs`"):
         runcast.start(resume="nope", config=LATER)
     with pytest.raises(runcast.ConfigError):
         runcast.start(resume="../../etc", config=LATER)
@@ -229,7 +229,7 @@ def test_other_ranks_hold_the_same_type_muted(project: Path, monkeypatch: pytest
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RUNCAST_RUN_ID", "job-7")
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr("runcast.start._started", 0)
+    monkeypatch.setattr("runcast.starting._started", 0)
     with runcast.start("exp", params={"lr": 1}, config=LATER) as muted:
         muted.log({"a": 1})
         muted.log_artifact("nothing-here")
@@ -238,7 +238,7 @@ def test_other_ranks_hold_the_same_type_muted(project: Path, monkeypatch: pytest
     assert not Path(".runcast").exists()
 
     monkeypatch.setenv("RANK", "0")
-    monkeypatch.setattr("runcast.start._started", 0)
+    monkeypatch.setattr("runcast.starting._started", 0)
     with runcast.start("exp", config=LATER) as loud:
         loud.log({"a": 1})
     assert type(muted) is type(loud)
@@ -253,7 +253,7 @@ def test_all_ranks_merge_into_one_run(project: Path, monkeypatch: pytest.MonkeyP
     runs = []
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
-        monkeypatch.setattr("runcast.start._started", 0)
+        monkeypatch.setattr("runcast.starting._started", 0)
         runs.append(runcast.start("exp", config={**LATER, "ranks": "all"}))
     for number, run in enumerate(runs):
         run.log({f"rank{number}/loss": 1.0}, step=0)

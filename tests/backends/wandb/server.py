@@ -151,7 +151,9 @@ class Loopback(ThreadingHTTPServer):
         for spec in v["input"]["artifactFiles"]:
             path = f"{spec['artifactID']}/{spec['name']}"
             node = {"storagePath": path, "uploadUrl": self._upload(path), "uploadHeaders": []}
-            edges.append({"node": {**node, "uploadMultipartUrls": None, "artifact": {"id": spec["artifactID"]}}})
+            edges.append(
+                {"node": {**node, "uploadMultipartUrls": None, "artifact": {"id": spec["artifactID"]}}}
+            )
         return {"createArtifactFiles": {"files": {"edges": edges}}}
 
     def _on_CommitArtifact(self, v: dict[str, Any]) -> dict[str, Any]:
