@@ -57,7 +57,7 @@ def decode(payload: bytes) -> Record:
         msgspec.ValidationError: valid JSON, but no record that this version knows.
         msgspec.DecodeError, ValueError: no JSON at all.
     """
-    if b'"$' in payload:
+    if payload.find(b'"$') >= 0:
         return _decode_slow(payload)
     try:
         return _decoder.decode(payload)
