@@ -2,7 +2,8 @@
 
 ``msgspec`` does the work. Two things it cannot do are added here: NaN and the infinities travel as
 ``{"$float": "nan"}`` (it would write ``null``), and text with lone surrogates goes through the
-standard library's encoder, which escapes them. A dict of the user's own whose key begins with ``$``
+standard library's encoder, which escapes them (two that make a pair come back as the one character
+that they mean: JSON cannot tell). A dict of the user's own whose key begins with ``$``
 gets a second ``$``, so that the tag cannot be forged.
 """
 
@@ -57,7 +58,7 @@ def decode(payload: bytes) -> Record:
         msgspec.ValidationError: valid JSON, but no record that this version knows.
         msgspec.DecodeError, ValueError: no JSON at all.
     """
-    if b'"$' in payload:
+    if payload.find(b'"$') >= 0:
         return _decode_slow(payload)
     try:
         return _decoder.decode(payload)

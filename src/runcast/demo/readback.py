@@ -184,8 +184,8 @@ def _tensorboard(folder: Path, ref: Ref) -> Seen:
 def _local(folder: Path, ref: Ref) -> Seen:
     connection = sqlite3.connect(f"file:{folder / '.runcast' / 'catalog.db'}?mode=ro", uri=True)
     try:
-        ((status,),) = connection.execute("select status from runs where id = ?", (ref.id,))
-        ((params,),) = connection.execute("select count(*) from params where run = ?", (ref.id,))
+        ((number, status),) = connection.execute("select n, status from runs where id = ?", (ref.id,))
+        ((params,),) = connection.execute("select count(*) from params where run = ?", (number,))
     finally:
         connection.close()
     from runcast.catalog import run

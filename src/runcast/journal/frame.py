@@ -77,13 +77,9 @@ def frame(seq: int, payload: bytes, seed: int) -> bytes:
 
 def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
     """Number and JSON of a line without its newline, or None where it is not whole and genuine."""
-    if len(line) < HEAD or line[16:17] != b" " or line[25:26] != b" " or line[34:35] != b" ":
-        return None
     payload = line[HEAD:]
     # Text is compared, not numbers, because `int` also takes spaces, signs and underscores.
-    if b"%08x" % crc32(payload, crc32(line[:25], seed)) != line[26:34]:
-        return None
-    if b"%08x" % len(payload) != line[17:25]:
+    if line[17:HEAD] != b"%08x %08x " % (len(payload), crc32(payload, crc32(line[:25], seed))):
         return None
     return int(line[:16], 16), payload
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from runcast.errors import JournalError
 from runcast.journal.frame import Header
 from runcast.journal.segment import Damage, Segment
 from runcast.records import Record
@@ -63,7 +64,10 @@ class _Stream:
         return None
 
 
-def _due(segment: Segment) -> tuple[int, int, bool, str]:
+_Key = tuple[int, int, bool, str]
+
+
+def _due(segment: Segment) -> _Key:
     """What comes first: the earlier generation, then the earlier time; what is no record at once.
 
     A courier's last word for a dead process bears the time of that process's last record: it comes after.
@@ -111,34 +115,45 @@ class JournalReader:
         ]
         heapq.heapify(heap)  # no two keys are equal, because the writers differ
         records: list[Record] = []
-        size = 0
-        while heap and len(records) < most and size < most_bytes:
-            _, segment, stream = heap[0]
-            size += self._take(segment, records)
-            head = segment if segment.parsed else stream.head()
-            if head is None:
-                heapq.heappop(heap)
-            else:
-                heapq.heapreplace(heap, (_due(head), head, stream))
+        while heap and len(records) < most and most_bytes > 0:
+            _, segment, stream = heapq.heappop(heap)
+            most_bytes -= self._take(segment, heap[0][0] if heap else None, records, most, most_bytes)
+            try:
+                head = stream.head()
+            except JournalError:
+                if records:  # the position is past them; the error comes again
+                    break
+                raise
+            if head is not None:
+                heapq.heappush(heap, (_due(head), head, stream))
         return records
 
-    def _take(self, segment: Segment, records: list[Record]) -> int:
-        """Move over one item; gives its size in bytes."""
-        seq, record, after, damage = segment.parsed.popleft()
-        size = after - self.position.offsets.get(segment.name, 0)
+    def _take(
+        self, segment: Segment, other: _Key | None, records: list[Record], most: int, most_bytes: int
+    ) -> int:
+        """Move over what is due before the `other` writer's next; gives its size in bytes."""
+        parsed = segment.parsed
+        last = self.position.seqs.get(segment.writer, 0)
+        start = after = self.position.offsets.get(segment.name, 0)
+        while parsed and len(records) < most and after - start < most_bytes:
+            if other is not None and _due(segment) > other:
+                break
+            seq, record, after, damage = parsed.popleft()
+            if seq:
+                if seq <= last:
+                    continue  # written twice after a failed write
+                if seq > last + 1:
+                    gap = Damage(segment.name, missing=seq - last - 1, message="records missing")
+                    self.damage.append(gap)
+                last = seq
+            if damage is not None:
+                self.damage.append(damage)
+            if record is not None:
+                records.append(record)
         self.position.offsets[segment.name] = after
-        if seq:
-            last = self.position.seqs.get(segment.writer, 0)
-            if seq <= last:
-                return size  # written twice after a failed write
-            if seq > last + 1:
-                self.damage.append(Damage(segment.name, missing=seq - last - 1, message="records missing"))
-            self.position.seqs[segment.writer] = seq
-        if damage is not None:
-            self.damage.append(damage)
-        if record is not None:
-            records.append(record)
-        return size
+        if last:
+            self.position.seqs[segment.writer] = last
+        return after - start
 
     def _look(self) -> None:
         """Notice new segments."""

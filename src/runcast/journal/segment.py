@@ -40,6 +40,8 @@ class Damage(msgspec.Struct, frozen=True):
 Item = tuple[int, Record | None, int, Damage | None]
 """Number (0: no record), record, offset behind it, what was wrong."""
 
+_set = msgspec.structs.force_setattr
+
 
 class Segment:
     """One file, read from an offset on.
@@ -143,26 +145,23 @@ class Segment:
         for line in data.split(b"\n"):
             after = place + len(line) + 1
             whole = unframe(line, self._seed)
-            if whole is None:
-                if self._suspect < 0:
-                    self._suspect = place
-            else:
+            if whole is not None:
                 if self._suspect >= 0:
                     skipped = Damage(self.name, self._suspect, place, message="damaged bytes skipped")
                     self.parsed.append((0, None, place, skipped))
                     self._suspect = -1
-                self._take(*whole, place, after)
+                self.parsed.append(self._item(*whole, place, after))
+            elif self._suspect < 0:
+                self._suspect = place
             place = after
         self._offset = place
 
-    def _take(self, seq: int, payload: bytes, start: int, after: int) -> None:
+    def _item(self, seq: int, payload: bytes, start: int, after: int) -> Item:
         try:
             record = codec.decode(payload)
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
             message = f"record {seq} is not one that this version knows, and was passed over: {error}"
-            damage = Damage(self.name, start, after, unknown=1, message=message)
-            self.parsed.append((seq, None, after, damage))
-            return
-        msgspec.structs.force_setattr(record, "writer", self.writer)
-        msgspec.structs.force_setattr(record, "seq", seq)
-        self.parsed.append((seq, record, after, None))
+            return seq, None, after, Damage(self.name, start, after, unknown=1, message=message)
+        _set(record, "writer", self.writer)
+        _set(record, "seq", seq)
+        return seq, record, after, None

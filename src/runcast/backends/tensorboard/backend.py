@@ -93,8 +93,8 @@ class TensorBoardBackend(Backend):
             if draft.changed:
                 number = self._save_facts(document, number + 1)
                 self._publish(draft.facts, document)
-            if draft.ended:
-                self._file.sync()
+            # The cursor will be on the disk: what it acknowledges must not be lost by a power failure.
+            self._file.sync()
         self._facts = draft.facts
         back = sorted(draft.back)
         state |= {"length": self._file.length, "facts": number, "steps": draft.steps, "back": back}
