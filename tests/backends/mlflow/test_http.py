@@ -66,8 +66,11 @@ def download(server: MlflowServer, run: Any, path: str) -> bytes:
         return bytes(response.read())
 
 
-def test_a_whole_run_over_http(server: MlflowServer, tmp_path: Path) -> None:
-    """Run, params, points with step and time, tags, note, files and status are there over HTTP."""
+def test_a_whole_run_over_http(
+    server: MlflowServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Run, params, points with step and time, tags, note, files and status are there; nothing is printed."""
+    capfd.readouterr()
     one = Life(tmp_path, server.uri, experiment="digits/ä")
     ref = one.open()
     one.deliver(
@@ -84,6 +87,7 @@ def test_a_whole_run_over_http(server: MlflowServer, tmp_path: Path) -> None:
         one.finished(),
     )
 
+    assert capfd.readouterr() == ("", "")
     (run,) = runs(server, "digits/ä")
     info, data = run["info"], run["data"]
     assert ref.id == info["run_id"]

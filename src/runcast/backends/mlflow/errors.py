@@ -55,6 +55,8 @@ def _known(error: BaseException, store: Store) -> DeliveryError | None:
     family = type(error).__module__.partition(".")[0]
     if isinstance(error, ImportError):
         return Halt(_missing(error, store))
+    if "found version None" in text:
+        return Retry(f"another process is creating the tables of {store.shown}")
     if "out-of-date database schema" in text or family == "alembic":
         return Halt(
             f"the database {store.shown} was written by another version of MLflow ({text[:200]}): back it up "
