@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,17 @@ from typing import Any
 import pytest
 
 SUPPORT = Path(__file__).parent / "support"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test says in one line what a user would notice."""
+    mute = {item.nodeid.partition("[")[0] for item in items if not _docstring(item)}
+    if mute:
+        raise pytest.UsageError(f"tests without a docstring: {sorted(mute)}")
+
+
+def _docstring(item: pytest.Item) -> str | None:
+    return getattr(getattr(item, "function", None), "__doc__", None)
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +82,9 @@ class Fake:
 
 
 @pytest.fixture
-def fake(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+def fake(project: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     """The fake tracker, installed for this process and for every one that it starts."""
     monkeypatch.syspath_prepend(str(SUPPORT))
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(SUPPORT), path])))
-    yield Fake(project)
+    return Fake(project)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
 from runcast.media import Text
 from runcast.run import Run
-from runcast.start import current_run, log, start
+from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs

@@ -91,7 +91,7 @@ class Run:
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
         """Another process (a spawned data loader, say) gets a writer of its own to the same run."""
-        from runcast.start import join
+        from runcast.starting import join
 
         return join, (self.id, self.name, self.experiment, self._config, self._writer is None)
 
@@ -211,7 +211,10 @@ class Run:
             return True
         self._session.wake()
         limit = self._config.settings.finish_timeout if timeout is None else timeout
-        return progress.wait(self._session.layout, self.id, list(self._options), self._writer, limit)
+        here = self._session
+        return progress.wait(
+            here.layout, self.id, list(self._options), self._writer, limit, here.courier.check
+        )
 
     def finish(self, status: Status = "finished", timeout: float | None = None) -> None:
         """End the run, and wait a bounded time for its delivery; the courier does the rest.

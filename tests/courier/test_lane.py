@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from runcast import codec
 from runcast.courier.folder import DeliveryFolder
 from runcast.courier.lane import Lane

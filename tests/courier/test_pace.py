@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from runcast.courier.pace import Backoff, Breaker, clamp_after
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import runcast
 from runcast.courier.catchup import deliver, find_pending
 from runcast.courier.report import RunReport, report
@@ -22,7 +23,9 @@ from runcast.journal import Layout
 
 def script(fake: Any, body: str, **settings: Any) -> subprocess.Popen[str]:
     """Start a training script of its own; `config` holds its configuration."""
-    code = f"import os, sys, time, signal, runcast\nconfig = {fake.config(**settings)!r}\n" + textwrap.dedent(body)
+    code = f"import os, sys, time, signal, runcast\nconfig = {fake.config(**settings)!r}\n" + textwrap.dedent(
+        body
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=fake.root
     )
@@ -121,7 +124,9 @@ def test_the_status_tells_how_the_script_ended(fake: Any, ending: str, status: s
 @pytest.mark.parametrize(("ending", "status"), [("pass", "finished"), ("raise ValueError('x')", "failed")])
 def test_a_run_without_a_block_ends_with_the_script(fake: Any, ending: str, status: str) -> None:
     """A script that never calls finish still gets its true status, and its traceback is still shown."""
-    process = script(fake, f"runcast.start('exp', backends=['fake'], config=config).log({{'a': 1}})\n{ending}")
+    process = script(
+        fake, f"runcast.start('exp', backends=['fake'], config=config).log({{'a': 1}})\n{ending}"
+    )
     _, errors = process.communicate(timeout=30)
     until(complete(fake))
 
@@ -160,8 +165,8 @@ def test_finish_does_not_wait_for_a_tracker_that_is_down(fake: Any, capsys: Any)
     run = runcast.start("exp", backends=["fake"], config=fake.config())
     run.log({"loss": 1.0}, step=0)
     began = time.monotonic()
-    run.finish(timeout=1.0)
-    assert time.monotonic() - began < 3.0
+    run.finish(timeout=5.0)
+    assert 5.0 <= time.monotonic() - began < 10.0
     message = capsys.readouterr().err
     assert "fake still waits for 3 records: the fake tracker is down" in message
 

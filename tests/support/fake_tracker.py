@@ -63,8 +63,13 @@ class FakeTracker(Backend):
             self._set("ok")
             os.kill(os.getpid(), signal.SIGKILL)
         self.run.state["length"] = length
-        changes = [Change("renamed", key, key.replace(" ", "_")) for r in batch if isinstance(r, Metrics)
-                   for key in r.values if " " in key]
+        changes = [
+            Change("renamed", key, key.replace(" ", "_"))
+            for r in batch
+            if isinstance(r, Metrics)
+            for key in r.values
+            if " " in key
+        ]
         return Receipt(changes)
 
     def _fault(self, where: str) -> str:

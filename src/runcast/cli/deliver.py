@@ -6,8 +6,8 @@ import time
 from typing import Annotated
 
 import typer
-from runcast.cli.output import console, errors, print_json
 
+from runcast.cli.output import console, errors, print_json
 from runcast.config import load
 from runcast.courier.catchup import Pending, deliver, find_pending
 from runcast.courier.report import report

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from runcast.cli.output import console, errors, print_json, safe
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from runcast.courier.report import RunReport
 
 
 def demo_command(
@@ -41,7 +47,7 @@ def demo_command(
                 train(run, Path(scratch))
             else:
                 with _progress() as bar:
-                    task = bar.add_task("training", total=None)
+                    task = bar.add_task("", total=None)
                     train(run, Path(scratch), lambda epoch, of: bar.update(task, completed=epoch, total=of))
             run.finish(timeout=120)
         found = run.report()
@@ -56,3 +62,35 @@ def demo_command(
             out.print(safe(line))
     if not comparison.same or not found.complete:
         raise typer.Exit(1)
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _print_report(found: RunReport) -> None:
+    from rich.table import Table
+
+    out = console()
+    out.print(safe(f"run {found.run} ({found.experiment} / {found.name}): {found.records} records"))
+    table = Table("backend", "delivered", "renamed", "degraded", "rejected", "where", box=None)
+    for backend in found.backends:
+        changes = [change.what for change in backend.changes]
+        table.add_row(
+            safe(backend.backend),
+            f"{backend.records} of {found.records}",
+            str(changes.count("renamed")),
+            str(len(changes) - changes.count("renamed")),
+            str(len(backend.rejected)),
+            safe(backend.url),
+        )
+    out.print(table)
+    out.print("To look at it in each tracker's own UI:")
+    for backend in found.backends:
+        out.print(safe(f"  {backend.backend:12} {backend.command}"))
+        for change in backend.changes:
+            out.print(safe(f"  {'':12} {change.what}: {change.key}: {change.detail}", "dim"))

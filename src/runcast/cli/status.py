@@ -6,8 +6,8 @@ import time
 from typing import Annotated
 
 import typer
-from runcast.cli.output import console, errors, print_json, safe, status_text
 
+from runcast.cli.output import console, errors, print_json, safe, status_text
 from runcast.config import load
 from runcast.courier.catchup import find_pending
 from runcast.courier.report import RunReport, report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus
 from runcast.journal import JournalWriter, Layout
@@ -14,16 +15,25 @@ PATIENCE = 1.0
 """Seconds of waiting before a person is told."""
 
 
-def wait(layout: Layout, run: str, backends: list[str], writer: JournalWriter, timeout: float) -> bool:
+def wait(
+    layout: Layout,
+    run: str,
+    backends: list[str],
+    writer: JournalWriter,
+    timeout: float,
+    check: Callable[[], None] = lambda: None,
+) -> bool:
     """Wait until every backend has acknowledged all that `writer` wrote.
 
-    A backend that is paused is not waited for.
+    A backend that is paused is not waited for. `check` is called about once a second, to see that the
+    courier lives.
 
     Returns:
         Whether every backend has it all.
     """
     deadline = time.monotonic() + timeout
     told = time.monotonic() + PATIENCE
+    check_at = time.monotonic() + 1.0
     spoke = False
     while True:
         behind = {name: missing(layout, run, name, writer) for name in backends}
@@ -32,6 +42,9 @@ def wait(layout: Layout, run: str, backends: list[str], writer: JournalWriter, t
         now = time.monotonic()
         if not waiting or now >= deadline:
             break
+        if now >= check_at:
+            check()
+            check_at = now + 1.0
         if now >= told and sys.stderr.isatty():
             spoke = True
             text = ", ".join(f"{name} ({behind[name]} records left)" for name in waiting)

@@ -80,8 +80,8 @@ def start(
     if ranks.rank() > 0 and settings.ranks == "zero":
         return _enter(_muted(settled, run_id, name or f"run-{run_id[:6]}", experiment))
 
-    options = preflight(list(settings.backends) or ([] if classes else ["local"]), settled)
-    options |= {name: {} for name in classes}
+    chosen = list(settings.backends) or ([] if classes else ["local"])
+    options = preflight([*chosen, *classes.values()], settled)
     here = _session(settled.base / settings.dir)
     started, next_step, generation = _first_record(here.layout, run_id, resume, experiment, name)
     if ranks.rank() > 0:

@@ -1,0 +1,178 @@
+"""`MlflowBackend`: one run in one MLflow tracking store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from runcast.backends.mlflow import diagnose, runs
+from runcast.backends.mlflow.capabilities import CAPABILITIES
+from runcast.backends.mlflow.client import connect, translated
+from runcast.backends.mlflow.compose import Composer
+from runcast.backends.mlflow.files import Files
+from runcast.backends.mlflow.plan import KEYMAP, KEYMAP_SPILLED, LOST, Plan, keymap, keymap_text
+from runcast.backends.mlflow.points import Points
+from runcast.backends.mlflow.residual import ARTIFACT, Residual
+from runcast.backends.mlflow.residual import line as json_line
+from runcast.backends.mlflow.sender import CURSOR, Cursor, Sender
+from runcast.backends.mlflow.uris import Store, parse
+from runcast.errors import Halt, Reject, Retry
+from runcast.plugins import Backend, Capabilities, Change, Finding, OpenRun, Options, Receipt, Ref
+from runcast.records import Artifact, Record
+
+
+class MlflowOptions(Options):
+    """Where MLflow is."""
+
+    uri: str = Field("sqlite:///mlflow.db", description="tracking URI: sqlite, postgresql, http, https")
+    artifact_location: str | None = Field(
+        None, description="folder or URI for the files of new experiments; without it, beside the database"
+    )
+    timeout: float = Field(10, gt=0, description="seconds for one request or one attempt to connect")
+
+
+class MlflowBackend(Backend):
+    """Delivers one run through MLflow's own client.
+
+    ``run.state`` holds ``run_id``, MLflow's; ``keymap``, renamed names, None where they are too many for
+    a tag; ``residual``, how many bytes of that file are acknowledged; ``ended``.
+    """
+
+    name: ClassVar[str] = "mlflow"
+    Options: ClassVar[type[BaseModel]] = MlflowOptions
+    capabilities: ClassVar[Capabilities] = CAPABILITIES
+    requires: ClassVar[Mapping[str, str]] = {"mlflow": "runcast[mlflow]"}
+    environment: ClassVar[Mapping[str, str]] = {"uri": "MLFLOW_TRACKING_URI"}
+    # A large artifact takes its time; one request is bounded by the option ``timeout``.
+    deadline: ClassVar[float] = 300.0
+
+    _run: OpenRun
+    _store: Store
+    _client: Any
+    _run_id: str
+    _sender: Sender
+    _files: Files
+    _residual: Residual
+
+    def open(self, run: OpenRun) -> Ref:
+        """Connect, then find or create the experiment and the run.
+
+        Raises:
+            Retry, Halt: see `runcast.backends.mlflow.errors`.
+        """
+        self._run = run
+        self._store = parse(self.options.uri, run.resolve)
+        self._client = connect(self._store, self.options.timeout)
+        try:
+            with translated(self._store):
+                location = self.options.artifact_location
+                experiment = runs.experiment_id(self._client, self._store, run, location)
+                found = runs.find(self._client, experiment, run)
+                entity = found or runs.create(self._client, experiment, run)
+                self._begin(entity, existed=found is not None)
+        except Reject as error:
+            raise Halt(f"the run cannot be created: {error}") from None
+        return self._store.ref(self._run_id, str(entity.info.experiment_id))
+
+    def _begin(self, entity: Any, *, existed: bool) -> None:
+        from mlflow.entities import Metric
+
+        run, state = self._run, self._run.state
+        self._run_id = entity.info.run_id
+        self._params, self._tags = dict(entity.data.params), dict(entity.data.tags)
+        self._sender = Sender(self._client, self._run_id, Cursor(self._tags.get(CURSOR)))
+        self._files = Files(self._client, self._run_id, run.folder, run.blob, existed=existed)
+        self._residual = Residual(run.folder / "residual.jsonl", int(state.get("residual", 0)))
+        if existed and "run_id" not in state:
+            self._adopt()
+        self._named = set(state.get("keymap") or {})
+        self._told: set[Change] = set()
+        self._composer = Composer(Points(Metric), self._params, self._tags, self._named)
+        # The parent may have come to MLflow after its child.
+        if run.parent is not None and self._tags.get("mlflow.parentRunId") != run.parent.id:
+            self._client.set_tag(self._run_id, "mlflow.parentRunId", run.parent.id)
+        state["run_id"] = self._run_id
+
+    def _adopt(self) -> None:
+        """Take over a run that a lost folder, or another machine, left in MLflow."""
+        earlier = self._files.get(ARTIFACT)
+        if earlier is not None:
+            self._residual.start_from(earlier)
+        self._run.state.update(residual=self._residual.size, keymap=keymap(self._tags.get(KEYMAP)))
+
+    def deliver(self, batch: Sequence[Record]) -> Receipt:
+        """Files first, then params, tags and metrics, then the status; state changes last.
+
+        Raises:
+            Retry, Reject, Halt: see `runcast.backends.mlflow.errors`.
+        """
+        plan = self._composer.compose(batch, self._sender.cursor)
+        with translated(self._store):
+            self._upload(plan)
+            names = self._bookkeeping(plan)
+            self._send(plan)
+            size = self._residual.append(plan.lines)
+            ended = self._end(plan, size)
+        self._residual.size = size
+        self._named.update(plan.renamed)
+        self._params.update(plan.params)
+        self._tags.update(plan.tags)
+        self._run.state.update(keymap=names, residual=size, ended=ended)
+        changes = [change for change in plan.changes.values() if change not in self._told]
+        self._told.update(changes)
+        return Receipt(changes=changes)
+
+    def _upload(self, plan: Plan) -> None:
+        for record in plan.uploads:
+            if isinstance(record, Artifact):
+                self._files.artifact(plan, record)
+            else:
+                self._files.media(plan, record, self._residual)
+        for path, text in plan.texts.items():
+            self._files.put(path, text.encode("utf-8", "surrogatepass"))
+
+    def _bookkeeping(self, plan: Plan) -> dict[str, str] | None:
+        """Add this backend's own tags; returns the map of renamed names for the state."""
+        if plan.lost:
+            # Counted anew from the lines, so that a record that comes twice counts once.
+            before = {json_line(**fact): fact["count"] for fact in self._residual.facts("lost")}
+            plan.tags[LOST] = str(sum({**before, **plan.lost}.values()))
+        known: dict[str, str] | None = self._run.state.get("keymap", {})
+        if known is None or not plan.renamed:
+            return known
+        merged = {**known, **plan.renamed}
+        text = keymap_text(merged)
+        plan.tags[KEYMAP] = KEYMAP_SPILLED if text is None else text
+        return None if text is None else merged
+
+    def _send(self, plan: Plan) -> None:
+        try:
+            with translated(self._store):
+                self._sender.send(plan)
+        except Reject as error:
+            entity = runs.active(self._client.get_run(self._run_id))
+            stored = entity.data.params
+            if any(stored.get(key, text) != text for key, text in plan.params.items()):
+                raise Retry("another process set a param of this run: planning again") from None
+            keys = dict.fromkeys([*plan.params, *plan.tags, *(point.key for point in plan.metrics)])
+            raise Reject(f"{error} (names: {', '.join(list(keys)[:20])})") from None
+
+    def _end(self, plan: Plan, size: int) -> bool:
+        """Set the run's status where it changed; returns whether the run is over."""
+        ended = bool(self._run.state.get("ended"))
+        status, milliseconds = plan.ending or ("", 0)
+        if status == "RUNNING":
+            self._client.update_run(self._run_id, status="RUNNING")
+            return False
+        if size and (status or (ended and plan.lines)):
+            self._files.put(ARTIFACT, b"".join(self._residual.lines(size)))
+        if status:
+            self._client.set_terminated(self._run_id, status, milliseconds)
+        return ended or bool(status)
+
+    @classmethod
+    def diagnose(cls, options: Any) -> list[Finding]:
+        """The package, the URI, whether the store answers and whether it can be written."""
+        return diagnose.findings(str(options.uri))

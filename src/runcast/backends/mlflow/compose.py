@@ -1,0 +1,106 @@
+"""From records to a `Plan`: one branch per kind of record."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+
+from runcast.backends.mlflow import names
+from runcast.backends.mlflow.plan import Plan, add_note, add_params, add_tags, printable
+from runcast.backends.mlflow.points import Points
+from runcast.backends.mlflow.residual import line
+from runcast.backends.mlflow.sender import Cursor
+from runcast.records import (
+    Artifact,
+    Lost,
+    Media,
+    Metrics,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    RunStarted,
+    Tags,
+)  # fmt: skip
+
+_STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED", "crashed": "FAILED"}
+_ERROR_LIMIT = 2000
+
+
+class Composer:
+    """Composes plans for one run."""
+
+    def __init__(
+        self, points: Points, params: Mapping[str, str], tags: Mapping[str, str], named: Container[str]
+    ) -> None:
+        """
+        Args:
+            points: turns metrics into points.
+            params, tags: what MLflow has, kept up to date by the owner.
+            named: native names whose renaming is on record, kept up to date by the owner.
+        """
+        self._points, self._params, self._tags, self._named = points, params, tags, named
+
+    def compose(self, batch: Sequence[Record], cursor: Cursor) -> Plan:
+        """What a batch asks of MLflow; without the points that `cursor` covers.
+
+        Raises:
+            Reject: a metric's step is no int64.
+        """
+        plan = Plan(named=self._named)
+        for record in batch:
+            plan.marks.append((len(plan.metrics), record.writer, record.seq))
+            if isinstance(record, Metrics):
+                self._points.add(plan, record)
+                if cursor.covers(record):
+                    # The residual's lines are still wanted: they may have been lost with the crash.
+                    del plan.metrics[plan.marks[-1][0] :]
+            else:
+                self._add(plan, record)
+        return plan
+
+    def _add(self, plan: Plan, record: Record) -> None:
+        if isinstance(record, Params):
+            add_params(plan, record.values, self._params, self._tags)
+        elif isinstance(record, Tags):
+            add_tags(plan, record.values)
+        elif isinstance(record, Note):
+            add_note(plan, record.text)
+        elif isinstance(record, (Media, Artifact)):
+            plan.uploads.append(record)
+        elif isinstance(record, Lost):
+            plan.lines.append(_lost(record))
+            plan.lost[plan.lines[-1]] = record.count
+        elif isinstance(record, RunStarted):
+            _start(plan, record)
+        elif isinstance(record, RunFinished):
+            _finish(plan, record)
+
+
+def _lost(record: Lost) -> bytes:
+    return line(
+        kind="lost",
+        time=record.time,
+        key=record.key,
+        reason=record.reason,
+        count=record.count,
+        detail=record.detail,
+    )
+
+
+def _start(plan: Plan, record: RunStarted) -> None:
+    for said, native in (
+        (record.experiment, names.experiment(record.experiment)),
+        (record.name, names.run_name(record.name)),
+    ):
+        if said != native:
+            plan.change("renamed", said, native)
+    if record.resumed:
+        plan.ending = ("RUNNING", 0)
+
+
+def _finish(plan: Plan, record: RunFinished) -> None:
+    # MLflow takes an end of 0 for none and puts in its own clock.
+    plan.ending = (_STATUS[record.status], max(1, record.time // 1_000_000))
+    plan.tags["runcast.status"] = record.status
+    if record.error:
+        plan.tags["runcast.error"] = printable(record.error[:_ERROR_LIMIT])

@@ -1,0 +1,139 @@
+"""MLflow's failures as what the courier does next: ``Retry``, ``Reject`` or ``Halt``."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from runcast.backends.mlflow.uris import Store, mask
+from runcast.errors import DeliveryError, Halt, Reject, Retry
+
+_AUTH = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+_BUSY = re.compile(
+    r"locked|deadlock|timeout|timed out|connection|could not|closed|is full|I/O|shutting down|starting up",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"authentication|password|role \S+ does not exist|permission denied|readonly|read-only")
+_NO_DATABASE = re.compile(r"database \S+ does not exist|unknown database|unable to open|not a database")
+_CLASHED = re.compile(r"already exists|duplicate column|duplicate key|no such table|UNIQUE constraint")
+_BAD_URLS = {"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError"}
+_TRANSIENT_FILES = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
+def translate(error: BaseException, store: Store) -> DeliveryError:
+    """The error that the courier understands.
+
+    Args:
+        error: what MLflow, its libraries or the operating system raised.
+        store: named in the message, without its password.
+    """
+    if isinstance(error, DeliveryError):
+        return error
+    for number, cause in enumerate(_causes(error)):
+        # Deeper in the chain, a failed import is only one of the optional ones that MLflow tries.
+        if (number == 0 or not isinstance(cause, ImportError)) and (known := _known(cause, store)):
+            return known
+    code = getattr(error, "error_code", None)
+    if isinstance(code, str):
+        return _by_code(code, _status(error), mask(_text(error)), store)
+    return Reject(f"MLflow at {store.shown}: {type(error).__name__}: {mask(_text(error))}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _known(error: BaseException, store: Store) -> DeliveryError | None:
+    text = mask(_text(error))
+    family = type(error).__module__.partition(".")[0]
+    if isinstance(error, ImportError):
+        return Halt(_missing(error, store))
+    if "out-of-date database schema" in text or family == "alembic":
+        return Halt(
+            f"the database {store.shown} was written by another version of MLflow ({text[:200]}): back it up "
+            "and run `mlflow db upgrade <uri>`, or install the MLflow that wrote it"
+        )
+    if family == "sqlalchemy":
+        return _sql(text, store)
+    if family in ("requests", "urllib3"):
+        return _http(error, text, store)
+    if isinstance(error, OSError):
+        return _file(error, text, store)
+    return None
+
+
+def _missing(error: ImportError, store: Store) -> str:
+    module = (error.name or "").partition(".")[0]
+    package = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+    if module == "mlflow":
+        return f"MLflow cannot be imported ({error}): pip install 'runcast[mlflow]'"
+    wanted = package.get(module, module or "the missing package")
+    return f"MLflow needs {module or error} for {store.shown}: pip install '{wanted}'"
+
+
+def _sql(text: str, store: Store) -> DeliveryError:
+    short = text.partition("[SQL:")[0].partition("(Background on")[0].strip()
+    if _DENIED.search(text):
+        return Halt(f"{store.shown} refuses access ({short}): check the user, its password and its rights")
+    if _NO_DATABASE.search(text):
+        return Halt(f"{store.shown} cannot be opened ({short}): create the database, or correct uri")
+    if _BUSY.search(text) or _CLASHED.search(text):
+        return Retry(f"{store.shown} is busy or away ({short})")
+    return Reject(f"{store.shown} refuses the data ({short})")
+
+
+def _http(error: BaseException, text: str, store: Store) -> DeliveryError | None:
+    response = getattr(error, "response", None)
+    if response is not None:
+        after = str(getattr(response, "headers", {}).get("Retry-After", ""))
+        wait = float(after) if re.fullmatch(r"\d+(\.\d+)?", after) else None
+        return _by_status(int(response.status_code), text, store, wait)
+    if "CERTIFICATE_VERIFY_FAILED" in text or type(error).__name__ in _BAD_URLS:
+        return Halt(
+            f"{store.shown} cannot be trusted or is no URL ({text[:300]}): correct uri or certificates"
+        )
+    return Retry(f"{store.shown} does not answer ({text[:300]})")
+
+
+def _file(error: OSError, text: str, store: Store) -> DeliveryError:
+    if isinstance(error, (ConnectionError, TimeoutError)) or error.errno in _TRANSIENT_FILES:
+        return Retry(f"{store.shown}: {text}")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return Halt(f"no right to write for {store.shown} ({text}): correct the folder's owner or rights")
+    return Retry(f"{store.shown}: {text}")
+
+
+def _by_code(code: str, status: int, text: str, store: Store) -> DeliveryError:
+    where = f"MLflow at {store.shown}: {text[:500]}"
+    if code == "RESOURCE_DOES_NOT_EXIST":
+        return Halt(f"{where}: restore what was deleted")
+    if code in ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED") or "NO_IMPLEMENTATION" in code:
+        return Halt(f"{where}: is this an MLflow server? Correct uri")
+    return _by_status(status, text, store)
+
+
+def _by_status(status: int, text: str, store: Store, after: float | None = None) -> DeliveryError:
+    where = f"MLflow at {store.shown}: {text[:500]}"
+    if status in (401, 403):
+        return Halt(f"{where}: {_AUTH}")
+    if status in (404, 405, 410, 501):
+        return Halt(f"{where}: is this an MLflow server? Correct uri")
+    if status in (408, 409, 425, 429, 499) or status >= 500:
+        return Retry(where, after=after)
+    return Reject(where)
+
+
+def _status(error: Any) -> int:
+    status = getattr(error, "get_http_status_code", None)
+    return int(status()) if callable(status) else 500
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,219 @@
+"""The W&B backend: writes W&B's own offline run folder; online, W&B's client carries it.
+
+The folder is as W&B's client would leave it, ``wandb/offline-run-<start>-<id>/run-<id>.wandb``, but written
+here: only so do rows keep their times however late they are delivered, and only so is each there once. What
+is acknowledged is a length of the file; the same records give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib.util
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from runcast.backends.wandb import doctor, probe, spelling
+from runcast.backends.wandb.declared import CAPABILITIES
+from runcast.backends.wandb.logfile import LogFile, private_folder
+from runcast.backends.wandb.options import WandbOptions, resolve_mode, run_url
+from runcast.backends.wandb.scribe import Scribe
+from runcast.backends.wandb.upload import Upload
+from runcast.errors import Halt, Reject, Retry
+from runcast.formats import wandb_log
+from runcast.plugins import Backend, Finding, OpenRun, Receipt, Ref
+from runcast.records import Media, Metrics, Record
+
+_INT64 = 1 << 63
+_RESTART_AFTER = 60.0
+
+
+class WandbBackend(Backend):
+    """Delivers a run to Weights & Biases."""
+
+    name = "wandb"
+    Options = WandbOptions
+    capabilities = CAPABILITIES
+    environment: ClassVar = {
+        "mode": "WANDB_MODE",
+        "project": "WANDB_PROJECT",
+        "entity": "WANDB_ENTITY",
+        "dir": "WANDB_DIR",
+        "base_url": "WANDB_BASE_URL",
+    }
+    deadline = 1800.0  # the last call of a run waits for its upload, artifacts included
+
+    options: WandbOptions
+
+    def open(self, run: OpenRun) -> Ref:
+        """Make or find the run's folder; no network is needed, but a key that is refused is told at once.
+
+        Raises:
+            Halt: see `resolve_mode` and `LogFile`; or W&B's client is missing; or the key is refused.
+        """
+        self._run = run
+        self._upload: Upload | None = None
+        self._started_at: float | None = None
+        self._online = self._mode() == "online"
+        entity = self._entity()
+        where = self._describe(entity)
+        self._folder = self._find_folder(where.run_id)
+        self._file = LogFile(self._folder / f"run-{where.run_id}.wandb", run.state.get("bytes", 0))
+        try:
+            self._scribe = Scribe(run, where)
+            if not run.state["bytes"]:
+                self._scribe.begin()
+                self._write()
+        except BaseException:
+            self._file.close()
+            raise
+        if self._online:
+            return Ref(id=where.run_id, url=run_url(self.options, entity, where.project, where.run_id))
+        return Ref(where.run_id, str(self._folder), f"wandb sync {shlex.quote(str(self._folder))}")
+
+    def deliver(self, batch: Sequence[Record]) -> Receipt:
+        """Write a batch; at the run's end, online, wait until W&B's client has uploaded it.
+
+        Raises:
+            Reject: a step beyond 64 bits, or an artifact's file that cannot be read.
+            Halt, Retry: the server refuses the key, or cannot be reached (only online).
+        """
+        _check_steps(batch)
+        before = copy.deepcopy(self._run.state)
+        try:
+            changes = [change for record in batch for change in self._scribe.take(record)]
+            self._write()
+        except BaseException as error:
+            self._scribe.forget()
+            self._run.state.clear()
+            self._run.state.update(before)
+            self._scribe = Scribe(self._run, self._scribe.where)
+            if isinstance(error, OSError):
+                raise _disk(error) from error
+            raise
+        if self._online:
+            self._carry()
+        return Receipt(list(dict.fromkeys(changes)))
+
+    def close(self) -> None:
+        """Stop an upload that still runs, and let go of the file."""
+        self._stop_upload()
+        self._file.close()
+
+    @classmethod
+    def diagnose(cls, options: WandbOptions) -> list[Finding]:
+        """Mode and why, key present or not, folder, client, server."""
+        return doctor.diagnose(options)
+
+    def _mode(self) -> str:
+        state = self._run.state
+        if self.options.mode is None and "mode" in state:
+            mode = str(state["mode"])
+        else:
+            mode = state["mode"] = resolve_mode(self.options)
+        if mode == "online" and importlib.util.find_spec("wandb") is None:
+            raise Halt(
+                "wandb: uploading needs W&B's client: pip install 'runcast[wandb]', or set mode to 'offline'"
+            )
+        return mode
+
+    def _entity(self) -> str:
+        state = self._run.state
+        if not self._online:
+            return self.options.entity or ""
+        with contextlib.suppress(Retry):  # the file is written whatever the network does
+            state["owner"] = probe.ask(self.options.base_url)
+        return self.options.entity or str(state.get("owner", ""))
+
+    def _describe(self, entity: str) -> wandb_log.Run:
+        started, parent = self._run.started, self._run.parent
+        group = started.group or (parent.id if parent else started.parent) or ""
+        return wandb_log.Run(
+            run_id=spelling.run_id(self._run.id),
+            entity=self.options.entity or "",
+            project=spelling.project(self.options.project or started.experiment),
+            group=spelling.prose(group),
+            job_type=spelling.prose(started.job_type or ""),
+            name=spelling.prose(started.name),
+            host=spelling.prose(started.host or ""),
+            start_ns=started.time,
+        )
+
+    def _find_folder(self, run: str) -> Path:
+        state = self._run.state
+        if "folder" in state:
+            return Path(state["folder"])
+        home = self._run.resolve(Path(self.options.dir).expanduser()) / "wandb"
+        found = sorted(home.glob(f"offline-run-*-{run}/run-{run}.wandb"))
+        stamp = datetime.fromtimestamp(self._run.started.time // 10**9).strftime("%Y%m%d_%H%M%S")
+        folder = found[0].parent if found else home / f"offline-run-{stamp}-{run}"
+        try:
+            private_folder(folder)
+        except OSError as error:
+            raise Halt(
+                f"wandb: cannot make {folder}: {error.strerror}; set another `dir` (WANDB_DIR)"
+            ) from error
+        state["folder"] = str(folder)
+        return folder
+
+    def _write(self) -> None:
+        position, data = self._scribe.transcript.take()
+        self._file.rewind(position)
+        self._file.write(data)
+        if self._run.state["tail"] is not None:
+            self._file.end()
+
+    def _carry(self) -> None:
+        over = self._run.state["tail"] is not None
+        if over and self._file.synced:
+            self._stop_upload()
+        elif over:
+            self._finish_upload()
+        elif self.options.live and not (self._upload and self._upload.running):
+            self._start_live()
+
+    def _start_live(self) -> None:
+        now = time.monotonic()
+        if self._started_at is None or now - self._started_at >= _RESTART_AFTER:
+            self._stop_upload()
+            self._started_at = now
+            self._upload = self._uploader(live=True)
+
+    def _finish_upload(self) -> None:
+        timeout = min(self.options.upload_timeout, self.deadline - 60)
+        if self._upload is not None and self._upload.running:
+            self._upload.wait(timeout)
+        if not self._file.synced:
+            self._stop_upload()
+            self._upload = self._uploader(live=False)
+            self._upload.wait(timeout)
+        if not self._file.synced:
+            raise self._upload.failure() if self._upload else Retry("wandb: no upload")
+        self._stop_upload()
+
+    def _uploader(self, *, live: bool) -> Upload:
+        return Upload(self._folder, self.options.base_url, self._run.folder, live=live)
+
+    def _stop_upload(self) -> None:
+        if self._upload is not None:
+            self._upload.stop()
+            self._upload = None
+
+
+def _check_steps(batch: Sequence[Record]) -> None:
+    for record in batch:
+        if isinstance(record, (Metrics, Media)) and not -_INT64 <= record.step < _INT64:
+            key = record.key if isinstance(record, Media) else ", ".join(list(record.values)[:3])
+            raise Reject(f"wandb: step {record.step} of {json.dumps(key)} is beyond 64 bits")
+
+
+def _disk(error: OSError) -> Reject | Retry:
+    # A file of an artifact that is missing will not come back; a full disk may be mended.
+    if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
+        return Reject(f"wandb: cannot read {error.filename}: {error.strerror}")
+    return Retry(f"wandb: cannot write the run's file: {error.strerror}")

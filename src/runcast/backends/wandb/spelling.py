@@ -1,0 +1,93 @@
+"""What W&B refuses, spelled so that it takes it: keys, tags, artifacts, numbers and texts."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import lru_cache
+from typing import Any
+
+from runcast.names import escape
+
+KEY_LIMIT = 1000
+TAG_LIMIT = 64
+_UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_RESERVED = re.compile(r"_|runcast(/|$)")
+_ARTIFACT = re.compile(r"[^A-Za-z0-9_.\-]")
+_PROJECT = re.compile(r"[/\\#?%:\x00-\x1f\x7f\ud800-\udfff]")
+_RUN = re.compile(r"[:;,#?/'\\\s\x00-\x1f\x7f\ud800-\udfff]")
+_INT64 = 1 << 63
+
+
+@lru_cache(maxsize=8192)
+def key(name: str) -> str:
+    """A key of history or config. W&B keeps ``_...`` for itself and runcast ``runcast/...``; these move."""
+    legal = escape(name, _UNSAFE, KEY_LIMIT)
+    return f"runcast/{legal}" if _RESERVED.match(legal) else legal
+
+
+def project(name: str) -> str:
+    """A project's name, at most 128 characters."""
+    return escape(name, _PROJECT, 128)
+
+
+def run_id(name: str) -> str:
+    """A run's id."""
+    return escape(name, _RUN, 64)
+
+
+def artifact(name: str) -> str:
+    """An artifact's name, at most 128 characters."""
+    return escape(name, _ARTIFACT, 128)
+
+
+def alias(name: str) -> str:
+    """An alias of an artifact's version."""
+    return escape(name, re.compile(r"[/:\x00-\x1f\x7f\ud800-\udfff]"), 128)
+
+
+def tag(name: str, value: str) -> str | None:
+    """A label as W&B's one string; None where it has none of 1 to 64 characters for it."""
+    spelled = f"{name}:{value}" if value else name
+    return spelled if 0 < len(spelled) <= TAG_LIMIT and not _UNSAFE.search(spelled) else None
+
+
+def prose(value: str) -> str:
+    """Text without lone surrogates, which protobuf refuses; they become ``\\udXXX``."""
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def number(value: bool | int | float) -> tuple[str, str | None]:
+    """JSON of a metric's value, and what it lost, if anything."""
+    if type(value) is float:
+        return (repr(value) if value - value == 0.0 else json.dumps(value)), None
+    if value is True or value is False:
+        return ("true" if value else "false"), None
+    if -_INT64 <= value < _INT64:
+        return int.__repr__(int(value)) if isinstance(value, int) else json.dumps(float(value)), None
+    try:
+        return json.dumps(float(value)), "beyond 64 bits: kept as the nearest float"
+    except OverflowError:
+        return json.dumps(hex(int(value))), "beyond a float's range: kept as hexadecimal text"
+
+
+def setting(value: Any) -> tuple[Any, bool]:
+    """A config value that W&B keeps as it is, and whether it had to change.
+
+    W&B turns NaN and the infinities into None and long integers into floats: both become text.
+    """
+    if isinstance(value, dict):
+        pairs = {prose(str(k)): setting(v) for k, v in value.items()}
+        return {k: v for k, (v, _) in pairs.items()}, any(changed for _, changed in pairs.values())
+    if isinstance(value, (list, tuple)):
+        items = [setting(item) for item in value]
+        return [item for item, _ in items], any(changed for _, changed in items)
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN"), True
+    if isinstance(value, int) and not isinstance(value, bool) and not -_INT64 <= value < _INT64:
+        return hex(value), True
+    if isinstance(value, str):
+        clean = prose(value)
+        return clean, clean != value
+    return value, False

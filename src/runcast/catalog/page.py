@@ -1,0 +1,144 @@
+"""A comparison as one HTML file that needs nothing else: no script, no font, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from runcast.catalog.svg import chart, escape
+from runcast.catalog.texts import moment, number, shorten, span, value
+
+if TYPE_CHECKING:
+    from runcast.catalog.compare import Comparison
+
+# Eight colours that people with any colour vision can tell apart; then dashed, then dotted.
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f5fb8", "#8a6d3b")
+_DASHES = ("", "stroke-dasharray:7 4;", "stroke-dasharray:2 3;")
+_STYLES = len(_COLORS) * len(_DASHES)
+
+_STYLE = """
+:root { --text: #1b1f24; --soft: #667080; --line: #e3e7ec; --paper: #fff; --mark: #fff6d6; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e9ee; --soft: #98a2b0; --line: #30363f; --paper: #14171b; --mark: #3a3318; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 1240px; padding: 32px 24px; background: var(--paper); color: var(--text);
+  font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 36px 0 10px; }
+p { color: var(--soft); margin: 0; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 6px 18px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top;
+  max-width: 340px; overflow-wrap: anywhere; }
+thead th { white-space: nowrap; } tbody th { font-weight: 500; color: var(--soft); }
+tr.differs td, tr.differs th { background: var(--mark); color: var(--text); }
+small { color: var(--soft); display: block; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); gap: 28px; }
+figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 4px; overflow-wrap: anywhere; }
+svg { width: 100%; height: auto; display: block; }
+.grid { stroke: var(--line); } .axis { stroke: var(--soft); } .tick { fill: var(--soft); font-size: 12px; }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.dot { stroke: none; opacity: 0; } .dot:hover, .dot.lone { opacity: 1; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 20px; list-style: none; padding: 0; margin: 0 0 16px; }
+.key { width: 26px; height: 10px; display: inline-block; vertical-align: middle; margin-right: 6px; }
+"""
+
+
+def render(comparison: Comparison) -> str:
+    """The page; every name and value in it is escaped."""
+    title = f"Comparison of {len(comparison.runs)} runs" if len(comparison.runs) > 1 else "One run"
+    experiments = ", ".join(sorted({run.experiment for run in comparison.runs}))
+    body = [
+        f"<h1>{title}</h1>",
+        f"<p>{escape(experiments)}</p>",
+        *_runs(comparison),
+        *_curves(comparison),
+        *_metrics(comparison),
+        *_params(comparison),
+    ]
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            f"<title>{title}: {escape(experiments)}</title>",
+            f"<style>{_STYLE}{_colors()}</style>",
+            "</head>",
+            "<body>",
+            *body,
+            "</body>",
+            "</html>\n",
+        ]
+    )
+
+
+def _colors() -> str:
+    rules = []
+    for index in range(_STYLES):
+        color, dash = _COLORS[index % len(_COLORS)], _DASHES[index // len(_COLORS)]
+        rules.append(f".line.c{index} {{ stroke: {color}; {dash} }} .dot.c{index} {{ fill: {color}; }}")
+    return "\n".join(rules)
+
+
+def _runs(comparison: Comparison) -> Iterator[str]:
+    yield '<h2>Runs</h2><div class="scroll"><table>'
+    heads = "".join(f"<th>{head}</th>" for head in ("name", "status", "start", "duration", "id"))
+    yield f"<thead><tr>{heads}</tr></thead><tbody>"
+    for run in comparison.runs:
+        cells = (run.name, run.status, moment(run.start), span(run.duration), run.id)
+        yield "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    yield "</tbody></table></div>"
+
+
+def _curves(comparison: Comparison) -> Iterator[str]:
+    drawn = comparison.curves()
+    if not drawn:
+        return
+    colors = {run.id: index % _STYLES for index, run in enumerate(comparison.runs)}
+    labels = comparison.labels()
+    yield '<h2>Metrics over steps</h2><ul class="legend">'
+    for id, label in labels.items():
+        line = f'<svg class="key" viewBox="0 0 26 10"><path class="line c{colors[id]}" d="M0 5H26"/></svg>'
+        yield f"<li>{line}{escape(label)}</li>"
+    yield '</ul><div class="charts">'
+    for key, curves in drawn.items():
+        picture = chart(key, [(labels[id], colors[id], curve) for id, curve in curves.items()])
+        yield f"<figure><figcaption>{escape(key)}</figcaption>{picture}</figure>"
+    yield "</div>"
+
+
+def _metrics(comparison: Comparison) -> Iterator[str]:
+    if not comparison.metrics:
+        return
+    yield f'<h2>Last values</h2><div class="scroll"><table>{_head(comparison)}<tbody>'
+    for row in comparison.metrics:
+        cells = []
+        for run in comparison.runs:
+            summary = row.values.get(run.id)
+            cells.append("<td></td>")
+            if summary is not None:
+                ends = f"{number(summary.min)} … {number(summary.max)}"
+                cells[-1] = f"<td>{number(summary.last)}<small>{ends}</small></td>"
+        yield f"<tr><th>{escape(row.key)}</th>{''.join(cells)}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _params(comparison: Comparison) -> Iterator[str]:
+    if not comparison.params:
+        return
+    yield f'<h2>Params</h2><div class="scroll"><table>{_head(comparison)}<tbody>'
+    for row in comparison.params:
+        texts = [value(row.values[run.id]) if run.id in row.values else "" for run in comparison.runs]
+        cells = "".join(f"<td>{escape(shorten(text, 500))}</td>" for text in texts)
+        mark = ' class="differs"' if row.differs else ""
+        yield f"<tr{mark}><th>{escape(row.key)}</th>{cells}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _head(comparison: Comparison) -> str:
+    labels = comparison.labels().values()
+    return "<thead><tr><th></th>" + "".join(f"<th>{escape(label)}</th>" for label in labels) + "</tr></thead>"

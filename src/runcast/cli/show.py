@@ -1,0 +1,116 @@
+"""``runcast show``: everything about one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from runcast import catalog
+from runcast.catalog import RunInfo
+from runcast.catalog.curves import curve
+from runcast.catalog.texts import amount, moment, number, span, value
+from runcast.cli import output
+from runcast.cli.curves import picture
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_LONG = 300
+_TEXTS = 20
+
+
+def show_command(
+    run: Annotated[str, typer.Argument(help="Its id, the beginning of its id, or its name.")],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Draw the metrics; with --json, every point.")
+    ] = False,
+    dir: Annotated[Optional[Path], typer.Option(help="runcast's folder.", show_default="configured")] = None,  # noqa: UP045  # typer reads it on Python 3.10
+) -> None:
+    """Show one run: params, metrics, tags, artifacts, texts, and what was lost."""
+    with output.errors():
+        info = catalog.run(run, dir=dir)
+        if json:
+            output.print_json(_whole(info, curves=curves))
+            return
+        console = output.console()
+        for part in _parts(info):
+            console.print(part)
+        if curves:
+            for key, points in info.history().items():
+                console.print(picture(key, [(info.name, curve(points))], console.width))
+
+
+def _whole(info: RunInfo, *, curves: bool) -> dict[str, Any]:
+    import msgspec
+
+    whole = info.to_dict()
+    for name, parts in (("artifacts", info.artifacts), ("media", info.media()), ("losses", info.losses())):
+        whole[name] = msgspec.to_builtins(parts)
+    if curves:
+        whole["history"] = {key: [list(point) for point in points] for key, points in info.history().items()}
+    return whole
+
+
+def _parts(info: RunInfo) -> Iterator[RenderableType]:
+    yield output.table(["run", ""], [(name, text) for name, text in _head(info) if text])
+    if info.note:
+        yield output.safe(info.note, most=4000, lines=True)
+    if info.params:
+        yield output.table(["param", "value"], [(k, _cut(value(v))) for k, v in info.params.items()])
+    if info.metrics:
+        yield _metrics(info)
+    if info.tags:
+        yield output.table(["tag", "value"], [(k, _cut(v)) for k, v in info.tags.items()])
+    yield from _logged(info)
+
+
+def _head(info: RunInfo) -> list[tuple[str, RenderableType]]:
+    who = " on ".join(part for part in (info.user, info.host) if part)
+    return [
+        ("id", info.id),
+        ("name", info.name),
+        ("experiment", info.experiment),
+        ("status", output.status_text(info.status)),
+        ("error", info.error or ""),
+        ("start", moment(info.start)),
+        ("end", moment(info.end)),
+        ("duration", span(info.duration)),
+        ("parent", info.parent or ""),
+        ("group", info.group or ""),
+        ("job type", info.job_type or ""),
+        ("by", who),
+        ("points", str(info.points)),
+    ]
+
+
+def _metrics(info: RunInfo) -> RenderableType:
+    columns = ["metric", "last", "step", "min", "max", "points"]
+    rows = [
+        (key, number(m.last), str(m.step), number(m.min), number(m.max), str(m.count))
+        for key, m in info.metrics.items()
+    ]
+    return output.table(columns, rows, right=columns[1:])
+
+
+def _logged(info: RunInfo) -> Iterator[RenderableType]:
+    if artifacts := info.artifacts:
+        rows = [
+            (f"{a.name}:v{a.version}", a.type, ", ".join(a.aliases), str(len(a.files)), amount(a.size))
+            for a in artifacts
+        ]
+        yield output.table(["artifact", "type", "aliases", "files", "size"], rows, right=["files", "size"])
+    if media := info.media():
+        shown = [(m.key, str(m.step), m.type, _cut(m.text or m.caption or "")) for m in media[:_TEXTS]]
+        title = f"the first {_TEXTS} of {len(media)}" if len(media) > _TEXTS else ""
+        yield output.table(["media", "step", "type", "text"], shown, title=title, right=["step"])
+    if losses := info.losses():
+        lost = [(loss.key, loss.reason, str(loss.count), _cut(loss.detail or "")) for loss in losses]
+        yield output.table(["lost", "because", "count", "what it was"], lost, right=["count"])
+
+
+def _cut(text: str) -> RenderableType:
+    return output.safe(text, most=_LONG)

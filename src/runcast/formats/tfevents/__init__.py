@@ -1,0 +1,50 @@
+"""TensorBoard's event files: bytes out, values in, without TensorBoard, TensorFlow or protobuf.
+
+A file is a sequence of frames (see `frame`), the first of which holds `FILE_VERSION`; each frame
+holds one ``Event`` message, which holds values of a summary (``tensorflow/core/util/event.proto``
+and ``summary.proto``). What these cannot hold exactly stands in fields of our own, which every
+other reader skips:
+
+===========  =======  ==================  ========================================================
+message      number   wire type           content
+===========  =======  ==================  ========================================================
+``Event``    77001    fixed64             time in ns since 1970, a signed integer
+``Value``    77001    fixed64             a float that is no float32, as IEEE double
+``Value``    77002    bytes               an int of any size, two's complement, little-endian
+``Value``    77003    varint              a bool
+``Value``    77004    bytes               a text that is no UTF-8 (lone surrogates), as WTF-8
+``Value``    77005    bytes               the caption of a text, as WTF-8
+===========  =======  ==================  ========================================================
+
+Beside them the value is always given as ``simple_value``, the nearest float32: that is the only form
+of a scalar that TensorBoard's default data server shows.
+"""
+
+from runcast.formats.tfevents.frames import FILE_VERSION, FrameReader, frame
+from runcast.formats.tfevents.reader import Event, Value, parse_event, read
+from runcast.formats.tfevents.scalars import ScalarEncoder
+from runcast.formats.tfevents.summaries import (
+    Outcome,
+    event,
+    session_end_value,
+    session_start_value,
+    text_value,
+    version_event,
+)
+
+__all__ = [
+    "FILE_VERSION",
+    "Event",
+    "FrameReader",
+    "Outcome",
+    "ScalarEncoder",
+    "Value",
+    "event",
+    "frame",
+    "parse_event",
+    "read",
+    "session_end_value",
+    "session_start_value",
+    "text_value",
+    "version_event",
+]
