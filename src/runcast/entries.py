@@ -1,13 +1,15 @@
 """Which plugins are installed, without importing one of them.
 
 Reading the entry points of every installed package takes some 10 ms, so the answer is remembered
-(`runcast.cache`) together with what it was read from: the modification times of the folders on
-``sys.path`` and of the entry-point files that matter. Installing or removing a package changes the former.
+(`runcast.cache`) together with what it was read from: for each folder on ``sys.path`` its modification
+time and a digest of the package metadata folders in it, and the entry-point files that matter. The
+script's own folder is on that path and changes all the time; the digest tells that no package did.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -28,6 +30,7 @@ BUILTIN = {
 """The entry points of runcast itself, known even where it runs from a source tree."""
 
 _SETTLED = 2_000_000_000  # ns; a folder changed more recently may change again within one clock tick
+_METADATA = (".dist-info", ".egg-info")
 
 
 class Entry(NamedTuple):
@@ -75,17 +78,36 @@ def _third_party() -> tuple[Entry, ...]:
     path = [os.path.abspath(part) for part in sys.path]  # noqa: PTH100  # "" is the current folder
     name = "entries-" + hashlib.sha256("\0".join(path).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     kept = cache.get(name)
-    if is_unchanged(kept.get("stamps")):
-        try:
+    try:
+        if is_unchanged(kept["files"]) and all(_is_same_folder(*folder) for folder in kept["folders"]):
             return tuple(Entry(*map(str, entry)) for entry in kept["entries"])
-        except (KeyError, TypeError):
-            pass
-    stamps = [stamp(part) for part in path]
+    except (KeyError, TypeError):
+        pass  # nothing kept, or damaged
+    folders = [[part, _settled_time(part), _metadata(part)] for part in path]
     found, files = _scan()
-    stamps += [stamp(str(file)) for file in files]
-    if all(time.time_ns() - seen[1] > _SETTLED for seen in stamps):
-        cache.put(name, {"stamps": stamps, "entries": [list(entry) for entry in found]})
+    kept = {"folders": folders, "files": [stamp(str(file)) for file in files]}
+    cache.put(name, {**kept, "entries": [list(entry) for entry in found]})
     return found
+
+
+def _is_same_folder(path: str, changed: int, metadata: str) -> bool:
+    return (changed != 0 and stamp(path)[1] == changed) or _metadata(path) == metadata
+
+
+def _settled_time(path: str) -> int:
+    """When the folder changed; 0 where that was a moment ago, because it may change again unseen."""
+    changed = int(stamp(path)[1])
+    return changed if time.time_ns() - changed > _SETTLED else 0
+
+
+def _metadata(path: str) -> str:
+    """Changes when a package is installed into the folder, again or anew, or removed from it."""
+    try:
+        names = sorted(name for name in os.listdir(path) if name.endswith(_METADATA))  # noqa: PTH208  # names are enough
+    except OSError:
+        return ""
+    stamps = [stamp(os.path.join(path, name)) for name in names]  # noqa: PTH118  # hundreds of them
+    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
 
 
 def _scan() -> tuple[tuple[Entry, ...], list[Path]]:

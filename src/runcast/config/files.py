@@ -75,16 +75,17 @@ def _bytes(path: Path) -> bytes | None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"{path}: cannot be read ({reason}); make it readable or remove it") from None
-    with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(file.fileno())
+    try:
+        info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
             raise ConfigError(f"{path}: is no ordinary file; remove it or put a TOML file there")
         if info.st_size > _MAX_SIZE:
             raise ConfigError(f"{path}: is larger than 1 MiB; that is no configuration file")
-        try:
-            return file.read(_MAX_SIZE + 1)
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+        return os.read(descriptor, _MAX_SIZE + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    finally:
+        os.close(descriptor)
 
 
 def _parse(path: Path, raw: bytes) -> dict[str, Any]:

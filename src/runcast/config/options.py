@@ -59,7 +59,7 @@ def _messages(
         elif not option:
             yield f"[{name}]: {_mask_given(redact_text(detail['msg']), options)}"
         else:
-            shown = _shown(option, detail["input"], _declares_secret(backend.Options, detail["loc"]))
+            shown = _shown(option, detail["input"], declares_secret(backend.Options, detail["loc"]))
             reason = _mask_given(redact_text(detail["msg"]), {option: detail["input"]})
             yield f"`{name}.{option}` = {shown} ({origin}): {reason}"
 
@@ -68,7 +68,8 @@ def _field_names(model: type[BaseModel]) -> list[str]:
     return [field.alias or key for key, field in model.model_fields.items()]
 
 
-def _declares_secret(model: Any, place: tuple[int | str, ...]) -> bool:
+def declares_secret(model: Any, place: tuple[int | str, ...]) -> bool:
+    """Whether the option at `place` is one of pydantic's secret types."""
     for part in place:
         fields = getattr(model, "model_fields", {})
         if part not in fields:

@@ -22,7 +22,7 @@ _numpy_kinds: set[type] = set()
 
 def metrics(
     mapping: Any, is_media: Callable[[object], bool] | None = None
-) -> tuple[Mapping[str, Scalar], Mapping[str, Any], Sequence[Problem]]:
+) -> tuple[dict[str, Scalar], dict[str, Any], Sequence[Problem]]:
     """Split what a script logged into numbers, media, and problems.
 
     Args:

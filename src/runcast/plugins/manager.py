@@ -165,10 +165,10 @@ class _Manager:
         if problem:
             return problem
         name = candidate.name
-        if name in self.classes:
-            return f"the backend name {name!r} is taken by {self._owner(name)}; uninstall one of the two"
         if name in BUILTIN and entry.value != BUILTIN[name]:
             return f"the backend name {name!r} is built in; the plugin must choose another"
+        if name in self.classes:
+            return f"the backend name {name!r} is taken by {self._owner(name)}; uninstall one of the two"
         self.classes[name] = candidate
         offered.append(name)
         return ""

@@ -1,0 +1,92 @@
+"""The commands by name; only the module of the one that is called gets imported."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.util import find_spec
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from runcast.errors import RuncastError, UsageError
+from runcast.redact import redact_text
+
+
+class Command(NamedTuple):
+    """Where a command is. `function` may also be a `typer.Typer` with commands of its own."""
+
+    name: str
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS = (
+    Command("demo", "runcast.cli.demo", "demo_command", "Train a model and log it to four trackers at once."),
+    Command("status", "runcast.cli.status", "status_command", "What is on its way, and what keeps it."),
+    Command("deliver", "runcast.cli.deliver", "deliver_command", "Deliver what an earlier run left."),
+    Command("runs", "runcast.cli.runs", "runs_command", "List runs."),
+    Command("show", "runcast.cli.show", "show_command", "Everything about one run."),
+    Command("compare", "runcast.cli.compare", "compare_command", "Runs side by side."),
+    Command(
+        "plugins", "runcast.cli.plugins_cmd", "plugins_command", "Which plugins are installed, and work."
+    ),
+    Command("doctor", "runcast.cli.doctor", "doctor_command", "Every setting, its origin, and what to mend."),
+    Command("gc", "runcast.cli.gc", "gc_command", "Remove what every tracker has."),
+)
+"""In the order of the help. A command whose module is not there is left out."""
+
+
+def build(called: str | None) -> typer.Typer:
+    """The command line with the command `called` loaded, and the others known by name and help alone."""
+    app = typer.Typer(
+        name="runcast",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,  # its tracebacks show local variables, secrets included
+        help="One training script, every experiment tracker.",
+    )
+    app.callback()(_options)
+    for command in COMMANDS:
+        if find_spec(command.module) is None:
+            continue
+        function: Any = _stub
+        if command.name == called:
+            function = getattr(importlib.import_module(command.module), command.function)
+        if isinstance(function, typer.Typer):
+            app.add_typer(function, name=command.name, help=command.help)
+        else:
+            app.command(command.name, short_help=command.help)(function)
+    return app
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code: 0 well, 1 something is wrong, 2 wrongly asked."""
+    given = sys.argv[1:] if arguments is None else arguments
+    called = next((word for word in given if not word.startswith("-")), None)
+    try:
+        build(called)(given, prog_name="runcast")
+    except RuncastError as error:
+        typer.echo(f"error: {redact_text(str(error))}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def _stub() -> None:
+    """Stand in for a command that was not called."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import runcast
+
+        typer.echo(f"runcast {runcast.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """One training script, every experiment tracker."""
