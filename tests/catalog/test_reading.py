@@ -10,7 +10,7 @@ import pytest
 from runcast import catalog
 from runcast.errors import FormatError, UsageError
 from runcast.journal.frame import Header, frame_header
-from runcast.records import Artifact, FileRef, Lost, Media
+from runcast.records import Artifact, FileRef, Lost, Media, Metrics, RunFinished
 
 if TYPE_CHECKING:
     from journals import Folder
@@ -33,6 +33,27 @@ def test_runs_that_no_courier_delivered_are_indexed_when_asked(rc: Folder) -> No
 
     assert (run.id, run.params, run.metrics["loss"].last) == ("r1", {"lr": 0.1}, 1.0)
     assert (run.duration, run.status) == (90.0, "finished")
+
+
+def test_a_running_run_that_no_courier_delivers_is_looked_at_again(rc: Folder) -> None:
+    """Each listing shows it as its journal has it by then."""
+    rc.run("r1", status=None, metrics={"loss": [2.0]})
+    (before,) = catalog.runs(dir=rc.dir)
+
+    rc.write("r1", [Metrics(time=T, step=1, values={"loss": 1.0}), RunFinished(time=T, status="failed")])
+
+    (after,) = catalog.runs(dir=rc.dir)
+    assert (before.status, before.points) == ("running", 1)
+    assert (after.points, after.metrics["loss"].last) == (2, 1.0)
+
+
+def test_without_a_folder_the_configuration_says_where(rc: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for every command."""
+    rc.run("r1")
+    monkeypatch.setenv("RUNCAST_DIR", str(rc.dir))
+
+    assert [run.id for run in catalog.runs()] == ["r1"]
+    assert catalog.run("r1").home == str(rc.dir)
 
 
 def test_a_run_answers_to_id_prefix_and_name(rc: Folder) -> None:
