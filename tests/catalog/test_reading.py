@@ -10,7 +10,7 @@ import pytest
 from runcast import catalog
 from runcast.errors import FormatError, UsageError
 from runcast.journal.frame import Header, frame_header
-from runcast.records import Artifact, FileRef, Lost, Media, Metrics, RunFinished
+from runcast.records import Artifact, FileRef, Lost, Media, Metrics
 
 if TYPE_CHECKING:
     from journals import Folder
@@ -40,7 +40,7 @@ def test_a_running_run_that_no_courier_delivers_is_looked_at_again(rc: Folder) -
     rc.run("r1", status=None, metrics={"loss": [2.0]})
     (before,) = catalog.runs(dir=rc.dir)
 
-    rc.write("r1", [Metrics(time=T, step=1, values={"loss": 1.0}), RunFinished(time=T, status="failed")])
+    rc.write("r1", [Metrics(time=T + 10**9, step=1, values={"loss": 1.0})])
 
     (after,) = catalog.runs(dir=rc.dir)
     assert (before.status, before.points) == ("running", 1)
@@ -247,3 +247,19 @@ def test_a_list_of_runs_takes_few_queries(rc: Folder) -> None:
     connection.close()
 
     assert counts[0] == counts[1] <= 6
+
+
+def test_a_long_rebuild_shows_its_progress(
+    rc: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr, where that is a terminal; every run is still indexed once."""
+    for i in range(3):
+        rc.run(f"r{i}")
+    monkeypatch.setattr("runcast.catalog.index.PROGRESS_AFTER", -1.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+    done = catalog.rebuild(rc.dir)
+
+    assert done.runs == ["r0", "r1", "r2"]
+    assert "indexing runs" in capsys.readouterr().err

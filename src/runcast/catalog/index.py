@@ -25,6 +25,9 @@ from runcast.journal.reader import read_run
 
 _log = logging.getLogger("runcast")
 
+_CLOCK_GRAIN = 20_000_000
+"""ns by which a file's time may lag behind the clock, generously."""
+
 PROGRESS_AFTER = 1.0
 """Seconds before a progress bar appears."""
 
@@ -120,7 +123,7 @@ def _index(connection: sqlite3.Connection, layout: Layout, ids: Sequence[str], d
 
 def _index_run(connection: sqlite3.Connection, layout: Layout, id: str) -> bool:
     for _ in range(2):  # a second time, because the courier may overtake the first
-        begun = time.time_ns()
+        begun = time.time_ns() - _CLOCK_GRAIN
         state = RunState(Head(id, name=id))
         for record in read_run(layout.run(id)):
             state.apply(record)
