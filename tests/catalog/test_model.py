@@ -137,7 +137,7 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unsynced")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(streams, plans)
 def test_deliveries_of_any_shape_agree(rc: Folder, parts: list[list[Record]], plan: list[Any]) -> None:
     """Batches, repeats and reopening = one clean delivery = a rebuild = the model."""

@@ -10,7 +10,7 @@ import pytest
 from runcast import catalog
 from runcast.errors import FormatError, UsageError
 from runcast.journal.frame import Header, frame_header
-from runcast.records import Artifact, FileRef, Lost, Media
+from runcast.records import Artifact, FileRef, Lost, Media, Metrics
 
 if TYPE_CHECKING:
     from journals import Folder
@@ -33,6 +33,27 @@ def test_runs_that_no_courier_delivered_are_indexed_when_asked(rc: Folder) -> No
 
     assert (run.id, run.params, run.metrics["loss"].last) == ("r1", {"lr": 0.1}, 1.0)
     assert (run.duration, run.status) == (90.0, "finished")
+
+
+def test_a_running_run_that_no_courier_delivers_is_looked_at_again(rc: Folder) -> None:
+    """Each listing shows it as its journal has it by then."""
+    rc.run("r1", status=None, metrics={"loss": [2.0]})
+    (before,) = catalog.runs(dir=rc.dir)
+
+    rc.write("r1", [Metrics(time=T + 10**9, step=1, values={"loss": 1.0})])
+
+    (after,) = catalog.runs(dir=rc.dir)
+    assert (before.status, before.points) == ("running", 1)
+    assert (after.points, after.metrics["loss"].last) == (2, 1.0)
+
+
+def test_without_a_folder_the_configuration_says_where(rc: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for every command."""
+    rc.run("r1")
+    monkeypatch.setenv("RUNCAST_DIR", str(rc.dir))
+
+    assert [run.id for run in catalog.runs()] == ["r1"]
+    assert catalog.run("r1").home == str(rc.dir)
 
 
 def test_a_run_answers_to_id_prefix_and_name(rc: Folder) -> None:
@@ -226,3 +247,19 @@ def test_a_list_of_runs_takes_few_queries(rc: Folder) -> None:
     connection.close()
 
     assert counts[0] == counts[1] <= 6
+
+
+def test_a_long_rebuild_shows_its_progress(
+    rc: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr, where that is a terminal; every run is still indexed once."""
+    for i in range(3):
+        rc.run(f"r{i}")
+    monkeypatch.setattr("runcast.catalog.index.PROGRESS_AFTER", -1.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+
+    done = catalog.rebuild(rc.dir)
+
+    assert done.runs == ["r0", "r1", "r2"]
+    assert "indexing runs" in capsys.readouterr().err

@@ -25,6 +25,9 @@ from runcast.journal.reader import read_run
 
 _log = logging.getLogger("runcast")
 
+_CLOCK_GRAIN = 20_000_000
+"""ns by which a file's time may lag behind the clock, generously."""
+
 PROGRESS_AFTER = 1.0
 """Seconds before a progress bar appears."""
 
@@ -50,7 +53,7 @@ def home(dir: str | Path | None) -> Path:
         return Path(dir)
     from runcast import config
 
-    return Path(config.load().settings.dir)
+    return config.load().dir
 
 
 def catalog_path(dir: str | Path) -> Path:
@@ -86,12 +89,23 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection | None]:
     with contextlib.closing(connect(layout.catalog)) as connection:
         known = {text_out(id) for (id,) in connection.execute("SELECT id FROM runs")}
         known -= {text_out(id) for (id,) in connection.execute("SELECT id FROM runs WHERE partial = 1")}
+        known -= _gone_on(connection, layout)
         missing = [id for id in ids if id not in known]
         if missing:
             _index(connection, layout, missing, done)
         for id, reason in done.skipped.items():
             _log.warning("run %s is not listed: %s", id, reason)
         yield connection
+
+
+def _gone_on(connection: sqlite3.Connection, layout: Layout) -> set[str]:
+    """Runs that were running when they were indexed, and whose journals were written to since."""
+    query = "SELECT id, time_ns FROM runs JOIN readings ON run = n WHERE status = 'running'"
+    return {
+        id
+        for id, then in ((text_out(id), then) for id, then in connection.execute(query))
+        if any(file.stat().st_mtime_ns >= then for file in layout.journal(id).glob("*.rcj"))
+    }
 
 
 def _index(connection: sqlite3.Connection, layout: Layout, ids: Sequence[str], done: Rebuilt) -> None:
@@ -109,12 +123,13 @@ def _index(connection: sqlite3.Connection, layout: Layout, ids: Sequence[str], d
 
 def _index_run(connection: sqlite3.Connection, layout: Layout, id: str) -> bool:
     for _ in range(2):  # a second time, because the courier may overtake the first
+        begun = time.time_ns() - _CLOCK_GRAIN
         state = RunState(Head(id, name=id))
         for record in read_run(layout.run(id)):
             state.apply(record)
         if not state.marks:
             return False  # nothing was logged yet
-        if writer.replace(connection, state):
+        if writer.replace(connection, state, begun):
             return True
     return False
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from runcast.catalog.model import RunInfo, Summary
-from runcast.catalog.values import Text, json_in, json_out, number_out, text_out
+from runcast.catalog.values import json_in, json_out, number_out, text_out
 
 HEAD = (
     "id, experiment, name, status, start_ns, end_ns, parent, group_name, job_type, user, host, error, note, "
@@ -29,22 +29,22 @@ def infos(connection: sqlite3.Connection, numbers: Sequence[int], home: str) -> 
 
 def documents(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[bytes]:
     """Runs as JSON by row number, in this order; those that are over need no decoding."""
-    stored: dict[int, Text] = {}
+    stored: dict[int, bytes] = {}
     for start in range(0, len(numbers), _CHUNK):
-        stored.update(_select(connection, "run, json", "documents", numbers[start : start + _CHUNK]))
+        part = numbers[start : start + _CHUNK]
+        stored.update(_select(connection, "run, CAST(json AS BLOB)", "documents", part))
     running = load(connection, [n for n in numbers if n not in stored])
-    stored.update((n, to_document(info)) for n, info in running)
-    pages = (stored[n] for n in numbers)
-    return [page.encode() if isinstance(page, str) else page for page in pages]
+    stored.update((n, to_document(info).encode()) for n, info in running)
+    return [stored[n] for n in numbers]
 
 
-def document(connection: sqlite3.Connection, n: int) -> Text:
+def document(connection: sqlite3.Connection, n: int) -> str:
     """One stored run as JSON."""
     ((_, info),) = load(connection, [n])
     return to_document(info)
 
 
-def to_document(info: RunInfo) -> Text:
+def to_document(info: RunInfo) -> str:
     """The whole run as JSON, NaN and the infinities as in journals."""
     return json_in(info.to_dict())
 

@@ -31,6 +31,8 @@ CREATE INDEX runs_by_experiment ON runs (experiment, start_ns);
 CREATE INDEX runs_partial ON runs (id) WHERE partial = 1;
 -- A run that is over, whole, as JSON; apart from `runs`, so that scans of that table stay short.
 CREATE TABLE documents (run INTEGER PRIMARY KEY, json NOT NULL);
+-- When a run was last indexed from its journal instead of delivered: one that goes on is looked at again.
+CREATE TABLE readings (run INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL);
 CREATE TABLE writers (
     run INTEGER NOT NULL, writer NOT NULL,
     seq INTEGER NOT NULL,                  -- highest record applied
@@ -61,7 +63,7 @@ CREATE TABLE losses (
 );
 """
 
-CHILDREN = ("documents", "writers", "params", "tags", "metrics", "media", "artifacts", "losses")
+CHILDREN = ("documents", "readings", "writers", "params", "tags", "metrics", "media", "artifacts", "losses")
 """Tables whose rows belong to a run."""
 
 

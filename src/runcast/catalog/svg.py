@@ -40,7 +40,7 @@ def chart(title: str, curves: Sequence[tuple[str, int, Curve]]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers between two ends: 1, 2 or 5 times a power of ten apart."""
     raw = high / most - low / most
     if not raw > 0 or not math.isfinite(raw):

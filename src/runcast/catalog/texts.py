@@ -55,7 +55,7 @@ def value(anything: Any) -> str:
         return visible(anything)
     if isinstance(anything, float):
         return repr(anything)
-    return visible(str(json_in(anything)))
+    return visible(json_in(anything))
 
 
 def moment(ns: int | None) -> str:

@@ -84,7 +84,7 @@ def number_out(number: Number, exact: str | None) -> Scalar | None:
     return math.nan if exact == "nan" else int(exact)
 
 
-def json_in(value: Any) -> Text:
+def json_in(value: Any) -> str:
     """JSON of a value: the same value has always the same text, so texts can be compared."""
     packed = codec.pack(value)
     try:

@@ -55,11 +55,14 @@ def deliver(connection: sqlite3.Connection, run: str, batch: Sequence[Record]) -
             _store(connection, state)
 
 
-def replace(connection: sqlite3.Connection, state: RunState) -> bool:
+def replace(connection: sqlite3.Connection, state: RunState, time: int) -> bool:
     """Put a whole run in the place of what is stored of it.
 
     Gives False, and changes nothing, where more of some writer is stored than `state` knows: the courier
     was faster than the reader, or the journal was thinned out since.
+
+    Args:
+        time: ns since 1970, before the journal was read.
     """
     with transaction(connection):
         n = number_of(connection, state.head.id)
@@ -69,15 +72,17 @@ def replace(connection: sqlite3.Connection, state: RunState) -> bool:
                     return False
             for table in schema.CHILDREN:
                 connection.execute(f"DELETE FROM {table} WHERE run = ?", (n,))  # noqa: S608  # own constant
-        _store(connection, state)
-        connection.execute("UPDATE runs SET partial = 0 WHERE id = ?", (text_in(state.head.id),))
+        n = _store(connection, state)
+        connection.execute("UPDATE runs SET partial = 0 WHERE n = ?", (n,))
+        connection.execute("INSERT INTO readings VALUES (?, ?)", (n, time))
     return True
 
 
-def _store(connection: sqlite3.Connection, state: RunState) -> None:
+def _store(connection: sqlite3.Connection, state: RunState) -> int:
     n = store_state(connection, state)
     # A run that is over is read as often as it is listed, and written no more.
     if state.head.status == "running":
         connection.execute("DELETE FROM documents WHERE run = ?", (n,))
     else:
         connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?)", (n, document(connection, n)))
+    return n

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -20,15 +20,15 @@ _LONG = 60
 def compare_command(
     runs: Annotated[list[str], typer.Argument(help="Ids, beginnings of ids, or names.")],
     key: Annotated[
-        Optional[list[str]],  # noqa: UP045  # typer reads it on Python 3.10
+        list[str] | None,
         typer.Option(help="Only metrics that match this pattern, such as 'val/*'; may be given again."),
     ] = None,
     html: Annotated[
-        Optional[Path],  # noqa: UP045  # same
+        Path | None,
         typer.Option(help="Write one HTML page here instead, with the curves; it needs nothing else."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object, without the curves.")] = False,
-    dir: Annotated[Optional[Path], typer.Option(help="runcast's folder.", show_default="configured")] = None,  # noqa: UP045  # same
+    dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
     """Compare runs: params with their differences marked, metrics, curves."""
     with output.errors():

@@ -46,8 +46,7 @@ def print_json(value: Any) -> None:
 
 def json_bytes(value: Any) -> bytes:
     """JSON of plain values, in UTF-8."""
-    text = json_in(value)
-    return text if isinstance(text, bytes) else text.encode()
+    return json_in(value).encode()
 
 
 def print_bytes(data: bytes) -> None:

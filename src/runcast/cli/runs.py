@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,23 +17,23 @@ _METRICS = 3
 
 
 def runs_command(
-    experiment: Annotated[Optional[str], typer.Argument(help="Only runs of this experiment.")] = None,  # noqa: UP045  # typer reads it on Python 3.10
+    experiment: Annotated[str | None, typer.Argument(help="Only runs of this experiment.")] = None,
     where: Annotated[
-        Optional[str],  # noqa: UP045  # same
+        str | None,
         typer.Option(
             help="Conditions, such as: metrics.val/acc > 0.9 and params.lr <= 0.1 and status = finished"
         ),
     ] = None,
     sort: Annotated[str, typer.Option(help="A field, such as start or -metrics.val/acc.")] = "-start",
     limit: Annotated[
-        Optional[int],  # noqa: UP045  # same
+        int | None,
         typer.Option(min=0, help=f"At most so many; 0 for all. By default {_PAGE}, and all with --json."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON array, one run a line.")] = False,
     rebuild_first: Annotated[
         bool, typer.Option("--rebuild", help="First make the catalog anew from the journals.")
     ] = False,
-    dir: Annotated[Optional[Path], typer.Option(help="runcast's folder.", show_default="configured")] = None,  # noqa: UP045  # same
+    dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
     """List runs, newest first."""
     with output.errors():

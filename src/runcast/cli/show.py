@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ def show_command(
     curves: Annotated[
         bool, typer.Option("--curves", help="Draw the metrics; with --json, every point.")
     ] = False,
-    dir: Annotated[Optional[Path], typer.Option(help="runcast's folder.", show_default="configured")] = None,  # noqa: UP045  # typer reads it on Python 3.10
+    dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
     """Show one run: params, metrics, tags, artifacts, texts, and what was lost."""
     with output.errors():
