@@ -111,11 +111,9 @@ class WandbBackend(Backend):
         return doctor.diagnose(options)
 
     def _mode(self) -> str:
-        state = self._run.state
-        if self.options.mode is None and "mode" in state:
-            mode = str(state["mode"])
-        else:
-            mode = state["mode"] = resolve_mode(self.options)
+        # A run stays what it was: a key that comes or goes later must not change it in silence.
+        chosen = self.options.mode or self._run.state.get("mode")
+        mode = self._run.state["mode"] = resolve_mode(self.options.model_copy(update={"mode": chosen}))
         if mode == "online" and importlib.util.find_spec("wandb") is None:
             raise Halt(
                 "wandb: uploading needs W&B's client: pip install 'runcast[wandb]', or set mode to 'offline'"
@@ -190,6 +188,7 @@ class WandbBackend(Backend):
             self._upload.wait(timeout)
         if not self._file.synced:
             self._stop_upload()
+            probe.ask(self.options.base_url)  # to say at once what W&B's client says after many tries
             self._upload = self._uploader(live=False)
             self._upload.wait(timeout)
         if not self._file.synced:
