@@ -50,7 +50,7 @@ def said(records: list[tuple[int, dict[str, int]]]) -> Counter[tuple[str, int, s
     return Counter((key, step, str(value)) for step, values in records for key, value in values.items())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(logged)
 def test_every_point_comes_back(records: list[tuple[int, dict[str, int]]]) -> None:
     """Whatever the steps, each point is in one row with its step; rows grow strictly from 0 on."""

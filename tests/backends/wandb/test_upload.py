@@ -67,7 +67,7 @@ def test_a_run_arrives_at_its_end(online: Delivery, server: Loopback) -> None:
 
 
 def test_delivered_again_is_not_uploaded_again(online: Delivery, server: Loopback) -> None:
-    """What has arrived is not sent again, even with the memory lost; the server is asked for the owner only."""
+    """What has arrived is not sent again, even with the memory lost; only the owner is asked for."""
     online.deliver(whole(online))
     server.calls.clear()
     online.state = {}

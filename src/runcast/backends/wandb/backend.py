@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import glob
 import importlib.util
 import json
 import shlex
@@ -61,7 +62,7 @@ class WandbBackend(Backend):
         self._started_at: float | None = None
         self._online = self._mode() == "online"
         entity = self._entity()
-        where = self._describe(entity)
+        where = self._describe()
         self._folder = self._find_folder(where.run_id)
         self._file = LogFile(self._folder / f"run-{where.run_id}.wandb", run.state.get("bytes", 0))
         try:
@@ -128,7 +129,7 @@ class WandbBackend(Backend):
             state["owner"] = probe.ask(self.options.base_url)
         return self.options.entity or str(state.get("owner", ""))
 
-    def _describe(self, entity: str) -> wandb_log.Run:
+    def _describe(self) -> wandb_log.Run:
         started, parent = self._run.started, self._run.parent
         group = started.group or (parent.id if parent else started.parent) or ""
         return wandb_log.Run(
@@ -147,7 +148,7 @@ class WandbBackend(Backend):
         if "folder" in state:
             return Path(state["folder"])
         home = self._run.resolve(Path(self.options.dir).expanduser()) / "wandb"
-        found = sorted(home.glob(f"offline-run-*-{run}/run-{run}.wandb"))
+        found = sorted(home.glob(f"offline-run-*-{glob.escape(run)}/run-*.wandb"))
         stamp = datetime.fromtimestamp(self._run.started.time // 10**9).strftime("%Y%m%d_%H%M%S")
         folder = found[0].parent if found else home / f"offline-run-{stamp}-{run}"
         try:
