@@ -15,7 +15,7 @@ from wandb_delivery import SECOND, START, Delivery, client, finished, metrics
 from wandb_loopback import Loopback
 
 from runcast.errors import Halt, Retry
-from runcast.records import Artifact, Params, Record, Tags
+from runcast.records import Artifact, Metrics, Params, Record, Tags
 
 RUN = "0123abcd4567ef89"
 
@@ -120,6 +120,18 @@ def test_a_key_refused_at_the_end_halts(online: Delivery, server: Loopback) -> N
     with pytest.raises(Halt, match="refuses the key"):
         backend.deliver(whole(online))
     backend.close()
+
+
+def test_names_with_dots_keep_their_axis(online: Delivery, server: Loopback) -> None:
+    """A dotted name with steps of its own: W&B's client, to which a bare dot is nesting, changes nothing."""
+    dotted = Metrics(time=START, step=1, values={"val.acc": 0.5})
+    online.deliver([online.started, metrics(0, loss=1.0), metrics(5, loss=1.0), dotted, finished()])
+    assert server.rows(RUN)[1] == {
+        "_step": 5, "_timestamp": START / 1e9, "_runtime": 0, "loss": 1, "val.acc": 0.5,
+        "runcast/step/val.acc": 1,
+    }  # fmt: skip
+    named = {metric["1"] for metric in server.config(RUN)["_wandb"]["m"]}
+    assert named == {"val\\.acc", "runcast/step/val\\.acc"}
 
 
 @pytest.mark.parametrize(
