@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import glob
 import importlib.util
 import json
 import shlex
@@ -61,7 +62,7 @@ class WandbBackend(Backend):
         self._started_at: float | None = None
         self._online = self._mode() == "online"
         entity = self._entity()
-        where = self._describe(entity)
+        where = self._describe()
         self._folder = self._find_folder(where.run_id)
         self._file = LogFile(self._folder / f"run-{where.run_id}.wandb", run.state.get("bytes", 0))
         try:
@@ -111,11 +112,9 @@ class WandbBackend(Backend):
         return doctor.diagnose(options)
 
     def _mode(self) -> str:
-        state = self._run.state
-        if self.options.mode is None and "mode" in state:
-            mode = str(state["mode"])
-        else:
-            mode = state["mode"] = resolve_mode(self.options)
+        # A run stays what it was: a key that comes or goes later must not change it in silence.
+        chosen = self.options.mode or self._run.state.get("mode")
+        mode = self._run.state["mode"] = resolve_mode(self.options.model_copy(update={"mode": chosen}))
         if mode == "online" and importlib.util.find_spec("wandb") is None:
             raise Halt(
                 "wandb: uploading needs W&B's client: pip install 'runcast[wandb]', or set mode to 'offline'"
@@ -130,7 +129,7 @@ class WandbBackend(Backend):
             state["owner"] = probe.ask(self.options.base_url)
         return self.options.entity or str(state.get("owner", ""))
 
-    def _describe(self, entity: str) -> wandb_log.Run:
+    def _describe(self) -> wandb_log.Run:
         started, parent = self._run.started, self._run.parent
         group = started.group or (parent.id if parent else started.parent) or ""
         return wandb_log.Run(
@@ -149,7 +148,7 @@ class WandbBackend(Backend):
         if "folder" in state:
             return Path(state["folder"])
         home = self._run.resolve(Path(self.options.dir).expanduser()) / "wandb"
-        found = sorted(home.glob(f"offline-run-*-{run}/run-{run}.wandb"))
+        found = sorted(home.glob(f"offline-run-*-{glob.escape(run)}/run-*.wandb"))
         stamp = datetime.fromtimestamp(self._run.started.time // 10**9).strftime("%Y%m%d_%H%M%S")
         folder = found[0].parent if found else home / f"offline-run-{stamp}-{run}"
         try:
@@ -190,6 +189,7 @@ class WandbBackend(Backend):
             self._upload.wait(timeout)
         if not self._file.synced:
             self._stop_upload()
+            probe.ask(self.options.base_url)  # to say at once what W&B's client says after many tries
             self._upload = self._uploader(live=False)
             self._upload.wait(timeout)
         if not self._file.synced:

@@ -25,6 +25,6 @@ CAPABILITIES = Capabilities(
     nested=mapped("the parent's id is the group, where none is given, and config runcast.parent"),
     any_name=mapped("names that W&B refuses or keeps for itself are escaped; map in config runcast.keymap"),
     exactly_once=mapped(
-        "in the folder always; online an upload cut short begins anew: telling doubles is then the server's part"
+        "in the folder always; online an upload cut short begins anew with the same _step numbers"
     ),
 )

@@ -23,6 +23,16 @@ def private_folder(path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
 
 
+def _sync_names(folder: Path) -> None:
+    # A new file survives a power loss only when the names that lead to it have reached the disk.
+    for path in (folder, folder.parent, folder.parent.parent):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 class LogFile:
     """A log that grows.
 
@@ -46,6 +56,8 @@ class LogFile:
             if position > self._length:
                 raise Halt(f"wandb: {path} is shorter than what was written; put the whole file back")
             self._check_owner()
+            if not self._length:
+                _sync_names(path.parent)
         except BaseException:
             os.close(self._descriptor)
             raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from runcast.errors import Halt
 from runcast.plugins import Options
@@ -27,6 +27,9 @@ class WandbOptions(Options):
     ``mode`` also takes ``dryrun``, W&B's old word for offline. ``disabled`` and ``shared`` are W&B's, but
     have no meaning here: runcast leaves a backend out by not naming it.
     """
+
+    # The input is left out of error messages, for a URL may hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     mode: Literal["offline", "online", "dryrun", "disabled", "shared"] | None = Field(
         None, description="offline or online; by default online where W&B has a key, else offline"

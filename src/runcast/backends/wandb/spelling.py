@@ -13,7 +13,7 @@ from runcast.names import escape
 KEY_LIMIT = 1000
 TAG_LIMIT = 64
 _UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-_RESERVED = re.compile(r"_|runcast(/|$)")
+_RESERVED = re.compile(r"_|runcast(/|$)|wandb_version$")
 _ARTIFACT = re.compile(r"[^A-Za-z0-9_.\-]")
 _PROJECT = re.compile(r"[/\\#?%:\x00-\x1f\x7f\ud800-\udfff]")
 _RUN = re.compile(r"[:;,#?/'\\\s\x00-\x1f\x7f\ud800-\udfff]")

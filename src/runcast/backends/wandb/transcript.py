@@ -16,6 +16,7 @@ from runcast.formats import wandb_log
 from runcast.plugins import Change
 from runcast.records import Status
 
+_SECOND = 10**9
 EXIT_CODES: Mapping[Status, int] = {"finished": 0, "running": 0, "failed": 1, "crashed": 1, "killed": 255}
 
 
@@ -85,7 +86,7 @@ class Transcript:
         self.reopen()
         self._cut_here()
         self.rows.flush()
-        runtime = max(0, time - self._start) // 10**9
+        runtime = max(0, time - self._start) // _SECOND
         facts: dict[str, Any] = {"status": status}
         if error:
             facts["error"] = spelling.prose(error)
@@ -120,11 +121,9 @@ class Transcript:
 
     def _row(self, step: int, time: int, values: Mapping[str, str]) -> None:
         self.state["num"] += 1
-        own = {
-            "_step": str(step),
-            "_timestamp": repr(time / 1e9),
-            "_runtime": repr((time - self._start) / 1e9),
-        }
+        # int / int is rounded once; a float on either side would round the nanoseconds first.
+        stamp, since = time / _SECOND, (time - self._start) / _SECOND
+        own = {"_step": str(step), "_timestamp": repr(stamp), "_runtime": repr(since)}
         self._add(wandb_log.history(self.state["num"], step, {**values, **own}))
 
     def _axis(self, key: str, axis: str, new: bool) -> None:

@@ -28,7 +28,11 @@ class Loopback(ThreadingHTTPServer):
         artifacts: artifact id → its `CreateArtifact` input, with ``committed``.
         exits: run id → exit code.
         unknown: operations without an answer here.
+        changed: notified after each answer.
         status: HTTP status that every request gets instead of an answer, or 0.
+        broken: operation → the error message that it is answered with.
+        count_override: what to say a run's number of lines is; by default the truth, at which the client
+            goes on behind them when it uploads a run again.
     """
 
     daemon_threads = True
@@ -44,7 +48,9 @@ class Loopback(ThreadingHTTPServer):
         self.calls: list[str] = []
         self.unknown: set[str] = set()
         self.authorizations: set[str] = set()
+        self.changed = threading.Condition()
         self.status = 0
+        self.broken: dict[str, str] = {}
         self.count_override: int | None = None
 
     @property
@@ -72,6 +78,8 @@ class Loopback(ThreadingHTTPServer):
 
     def answer(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         """GraphQL ``data`` for one operation."""
+        if operation in self.broken:
+            raise LookupError(self.broken[operation])
         handler = getattr(self, f"_on_{operation}", None)
         if handler is None:
             self.unknown.add(operation)
@@ -185,6 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
         self.wfile.flush()
+        with self.server.changed:
+            self.server.changed.notify_all()
 
     def do_POST(self) -> None:
         body = self._body()
@@ -196,7 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
             operation = _OPERATION.search(request["query"])
             name = operation[1] if operation else "?"
             self.server.calls.append(name)
-            self._reply(200, {"data": self.server.answer(name, request.get("variables") or {})})
+            try:
+                self._reply(200, {"data": self.server.answer(name, request.get("variables") or {})})
+            except LookupError as error:
+                self._reply(200, {"errors": [{"message": str(error.args[0])}]})
         else:
             self._stream(unquote(self.path).split("/")[-2], json.loads(body))
 
