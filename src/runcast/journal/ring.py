@@ -12,6 +12,10 @@ class Ring:
     """Payloads in the order they came; over `limit` bytes the oldest expendable ones go.
 
     What is not expendable is kept, whatever it weighs.
+
+    Attributes:
+        done: ticket of the last payload that was written. Set it in one step with the number that was
+            used, so that an interrupt between two steps finds both or neither; then call `settle`.
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,6 +24,7 @@ class Ring:
         self._payloads: OrderedDict[int, bytes] = OrderedDict()  # ticket → payload
         self._expendable: deque[int] = deque()  # tickets, oldest first
         self._ticket = 0
+        self.done = 0
 
     def __len__(self) -> int:
         return len(self._payloads)
@@ -37,13 +42,15 @@ class Ring:
             dropped += 1
         return dropped
 
-    def first(self) -> bytes:
-        """The oldest; it may not go any more, because its number is about to be used."""
+    def first(self) -> tuple[int, bytes]:
+        """Ticket and payload of the oldest; it may not go any more: its number is about to be used."""
         ticket, payload = next(iter(self._payloads.items()))
         if self._expendable and self._expendable[0] == ticket:
             self._expendable.popleft()
-        return payload
+        return ticket, payload
 
-    def pop(self) -> None:
-        """Let go of the oldest: it is written."""
-        self.bytes -= len(self._payloads.popitem(last=False)[1]) + OVERHEAD
+    def settle(self) -> None:
+        """Let go of what is written."""
+        payload = self._payloads.pop(self.done, None)
+        if payload is not None:
+            self.bytes -= len(payload) + OVERHEAD

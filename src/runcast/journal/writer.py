@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import socket
 import threading
@@ -205,14 +206,17 @@ class JournalWriter:
             self._sync_new_segment()
 
     def _write_waiting(self) -> None:
+        self._ring.settle()  # where an interrupt left off
         while len(self._ring) or self._unreported:
             if not len(self._ring):
                 self._ring.push(self._loss(), expendable=False)
                 self._unreported = 0
-            line = frame(self._seq + 1, self._ring.first(), self._seed)
+            seq = self._seq + 1
+            ticket, payload = self._ring.first()
+            line = frame(seq, payload, self._seed)
             self._write_whole(line)
-            self._seq += 1
-            self._ring.pop()
+            self._seq, self._ring.done = seq, ticket
+            self._ring.settle()
             self._left -= len(line)
 
     def _write_whole(self, line: bytes) -> None:
@@ -309,6 +313,7 @@ class JournalWriter:
         self._begin()
 
 
+@functools.cache
 def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
