@@ -62,6 +62,7 @@ def isolated(function: str, *arguments: Any, **environment: str) -> Any:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             **environment,
         }
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed packages are: compiled
         done = subprocess.run(
             [sys.executable, "-c", code, json.dumps(arguments)],
             cwd=folder,

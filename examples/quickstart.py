@@ -1,6 +1,6 @@
 """The smallest script: params, metrics, a text, a file. Trackers come from runcast.toml, or --backends.
 
-    python examples/quickstart.py --backends mlflow,tensorboard
+python examples/quickstart.py --backends mlflow,tensorboard
 """
 
 import argparse
@@ -13,7 +13,9 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--backends", help="comma-separated; as configured where left out")
 backends = parser.parse_args().backends
 
-with runcast.start("quickstart", params={"lr": 0.1, "model": {"depth": 3}}, tags=["example"], backends=backends) as run:
+with runcast.start(
+    "quickstart", params={"lr": 0.1, "model": {"depth": 3}}, tags=["example"], backends=backends
+) as run:
     for step in range(100):
         loss = math.exp(-step / 30)
         run.log({"train/loss": loss, "train/accuracy": 1 - loss}, step=step)

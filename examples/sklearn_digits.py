@@ -12,7 +12,8 @@ images, digits = load_digits(return_X_y=True)
 train_x, val_x, train_y, val_y = train_test_split(images / 16, digits, random_state=0)
 model = SGDClassifier(loss="log_loss", alpha=1e-4, random_state=0)
 
-with runcast.start("digits", name="sgd-baseline", params=model.get_params(), tags={"task": "classification"}) as run:
+settings = model.get_params()
+with runcast.start("digits", name="sgd-baseline", params=settings, tags={"task": "classification"}) as run:
     for epoch in range(10):
         model.partial_fit(train_x, train_y, classes=np.arange(10))
         run.log(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +18,11 @@ from runcast.records import Media, Metrics, RunStarted
 from runcast.redact import redact_text
 from runcast.run import Run
 from runcast.session import Session, session
+from runcast.trouble import warn
 
 if TYPE_CHECKING:
     from runcast.plugins.backend import Backend
 
-logger = logging.getLogger("runcast")
 _started = 0
 _current: list[Run] = []
 
@@ -97,7 +95,7 @@ def start(
         group=group or started.group,
         job_type=job_type or started.job_type,
         user=os.environ.get("USER") or os.environ.get("LOGNAME"),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         base=str(settled.base),
         backends={backend: public_options(values) for backend, values in options.items()},
     )
@@ -147,7 +145,7 @@ def log(values: Mapping[str, Any], step: int | None = None) -> None:
         run.log(values, step)
     elif not getattr(log, "told", False):
         log.told = True  # type: ignore[attr-defined]  # once per process
-        logger.warning("runcast.log: no run is going on, so nothing was logged; call runcast.start first")
+        warn("runcast.log: no run is going on, so nothing was logged; call runcast.start first")
 
 
 def _enter(run: Run) -> Run:
@@ -201,7 +199,7 @@ def _writer(config: Config, here: Session, run_id: str, generation: int) -> Jour
         process=here.process,
         generation=generation,
         sync=config.settings.durability == "fsync",
-        on_trouble=lambda message: logger.warning("%s", redact_text(message)),
+        on_trouble=lambda message: warn(redact_text(message)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 from runcast.errors import UsageError
@@ -10,7 +9,12 @@ from runcast.normalize import Problem
 from runcast.records import Lost
 from runcast.redact import redact_text
 
-logger = logging.getLogger("runcast")
+
+def warn(message: str) -> None:
+    """Tell a person, through the logger ``runcast``."""
+    import logging  # 5 ms that a run without trouble need not pay
+
+    logging.getLogger("runcast").warning("%s", message)
 
 
 class Trouble:
@@ -46,7 +50,7 @@ class Trouble:
 
     def warn(self, key: str, reason: str) -> None:
         """Tell a person."""
-        logger.warning("%r was not logged: %s", key, redact_text(reason))
+        warn(f"{key!r} was not logged: {redact_text(reason)}")
 
     def settle(self, now: int) -> None:
         """Record how often the known problems came again."""

@@ -16,7 +16,6 @@ import contextlib
 import errno
 import functools
 import os
-import socket
 import threading
 import time
 import weakref
@@ -236,7 +235,7 @@ class JournalWriter:
             generation=self._generation,
             process=self._process,
             pid=os.getpid(),
-            host=socket.gethostname(),
+            host=os.uname().nodename,
             boot=_boot_id(),
             created=time.time_ns(),
             courier=self._courier,
