@@ -18,6 +18,7 @@ import msgspec
 from runcast.records import FileRef, Metrics, Record
 
 _encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _PLAIN = frozenset({type(None), bool, int, str, FileRef})
 _NAMES = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -29,10 +30,13 @@ def encode(record: Record) -> bytes:
     Raises:
         TypeError, ValueError, RecursionError: a value is not JSON-like (the facade prevents this).
     """
-    if type(record) is not Metrics:
-        return _encode_slow(record)
+    return encode_metrics(record) if type(record) is Metrics else _encode_slow(record)
+
+
+def encode_metrics(record: Metrics) -> bytes:
+    """`encode` for the one kind that a training loop makes at every step."""
     try:
-        payload = _encoder.encode(record)
+        payload = _encode(record)
     except UnicodeEncodeError:
         return _encode_slow(record)
     # A search in C is cheaper than a look at each value: a number never reads "null" when it is finite.

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from runcast.config import Config
     from runcast.courier.report import RunReport
 
-_CHECK_EVERY = 4096
-"""Calls between two looks whether the courier still lives."""
-
-
 class Run:
     """One run, on any rank and in any mode. Made by `runcast.start`.
 
@@ -63,7 +59,6 @@ class Run:
         self._owner = owner and writer is not None
         self._starter = starter
         self._pid = os.getpid()
-        self._calls = 0
         self._finished = False
         self._status: Status = "running"
         self._secret_names = key_pattern(getattr(config.settings, "redact", []))
@@ -117,16 +112,12 @@ class Run:
             step = checked
         if step >= self._next_step:
             self._next_step = step + 1
-        numbers, media, problems = normalize.metrics(values, is_media=_is_media)
+        numbers, media, problems = normalize.metrics(values, _is_media)
         if numbers:
-            self._writer.append(codec.encode(Metrics(time=now, step=step, values=numbers)), expendable=True)
+            self._writer.append(codec.encode_metrics(Metrics(time=now, step=step, values=numbers)), True)
         if media or problems:
             self._log_media(media, step, now)
             self._trouble.tell(problems, now)
-        self._calls += 1
-        if self._calls >= _CHECK_EVERY and self._session is not None:
-            self._calls = 0
-            self._session.courier.check()
         return None
 
     def log_metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:

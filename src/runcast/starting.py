@@ -200,6 +200,7 @@ def _writer(config: Config, here: Session, run_id: str, generation: int) -> Jour
         generation=generation,
         sync=config.settings.durability == "fsync",
         on_trouble=lambda message: warn(redact_text(message)),
+        on_slice=here.courier.check,
     )
 
 
