@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import shutil
-import subprocess
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -292,37 +289,6 @@ def test_a_long_outage_leaves_no_litter(bench: Bench, folder: Path, param: Any) 
     assert list(folder.iterdir()) == []
 
 
-def test_a_folder_deleted_in_use_is_noticed(folder: Path, metric: Any, read_all: Any) -> None:
-    """Somebody removes the run's folder: told once, and what comes later goes into a new segment."""
-    bench = Bench(folder)
-    for i in range(100):
-        bench.writer.append(metric(i))
-    shutil.rmtree(folder.parent)
-    for i in range(100, 500):
-        bench.writer.append(metric(i))
-    records, damage = read_all(folder)
-
-    assert records[-1].time == 499
-    assert len(records) > 200
-    assert [d.missing for d in damage] == [500 - len(records)]
-    assert ["deleted while in use" in message for message in bench.told] == [True]
-    bench.writer.close()
-
-
-def test_a_file_in_the_place_of_the_folder(folder: Path, param: Any, read_all: Any) -> None:
-    """On the real disk: the folder cannot be made until somebody clears the way."""
-    bench = Bench(folder)
-    folder.parent.parent.write_text("in the way")
-    bench.writer.append(param(1))
-    assert bench.writer.waiting == 1
-    folder.parent.parent.unlink()
-    bench.clock.now = 1.0
-    bench.writer.append(param(2))
-
-    assert [r.time for r in read_all(folder)[0]] == [1, 2]
-    bench.writer.close()
-
-
 def test_closing_tries_once_more_and_says_what_is_left(
     bench: Bench, folder: Path, param: Any, read_all: Any
 ) -> None:
@@ -365,44 +331,6 @@ def test_an_alarm_that_logs_is_heard_later(folder: Path, param: Any, read_all: A
     writer.close()
 
     assert len(read_all(folder)[0]) == 4
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 256 KiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = shutil.which("mount") or "mount"
-    command = [mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if os.getuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs is refused here")
-    yield place
-    subprocess.run([shutil.which("umount") or "umount", str(place)], check=True)
-
-
-def test_a_real_full_disk(small_disk: Path, metric: Any, read_all: Any) -> None:
-    """The same on a file system that is really full, and then has room again."""
-    folder = small_disk / "journal"
-    clock, told = Clock(), list[str]()
-    writer = JournalWriter(folder, "r", clock=clock, on_trouble=told.append)
-    writer.append(metric(0))
-    ballast = small_disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1000))
-    for i in range(1, 200):
-        writer.append(metric(i))
-    assert len(told) == 1
-    assert writer.waiting
-    ballast.unlink()
-    clock.now = 1.0
-    writer.append(metric(200))
-    records, damage = read_all(folder)
-
-    assert [r.time for r in records] == list(range(201))
-    assert [r.seq for r in records] == list(range(1, 202))
-    assert damage == []
-    writer.close()
 
 
 @pytest.mark.parametrize("call", ["write", "sync", "create", "close"])
