@@ -7,7 +7,6 @@ there. Both stand in the journal's framing, not in the JSON, and are filled in b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -85,7 +84,7 @@ class Metrics(_Base, frozen=True, tag="metrics"):
     """Numbers at one step: flat names → values; the step is an int64."""
 
     step: int
-    values: Mapping[str, Scalar]
+    values: dict[str, Scalar]
 
 
 class Tags(_Base, frozen=True, tag="tags"):

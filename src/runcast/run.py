@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runcast.config import Config
     from runcast.courier.report import RunReport
 
+
 class Run:
     """One run, on any rank and in any mode. Made by `runcast.start`.
 

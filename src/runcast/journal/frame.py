@@ -6,8 +6,8 @@ r"""How a record lies in a segment: one line, checked, findable after damage. Pu
     <seq:016x> <length:08x> <crc:08x> <record JSON>\n          every other line
 
 All numbers are lower-case hex. ``length`` counts the JSON's bytes. The record's crc is
-``crc32(json, crc32(first 25 bytes, crc32(writer id)))``: a line of another writer or number never
-validates. JSON escapes newlines, so a raw newline can only end a line. docs/format.md has it all.
+``crc32(json, crc32(writer id) ^ low half of seq ^ high half of seq)``: a line of another writer or number
+never validates. JSON escapes newlines, so a raw newline can only end a line. docs/format.md has it all.
 """
 
 from __future__ import annotations
@@ -71,17 +71,20 @@ def seed(writer: str) -> int:
 
 def frame(seq: int, payload: bytes, seed: int) -> bytes:
     """One line: `payload`, framed as record number `seq`."""
-    head = b"%016x %08x" % (seq, len(payload))
-    return b"%b %08x %b\n" % (head, crc32(payload, crc32(head, seed)), payload)
+    return b"%016x %08x %08x %b\n" % (seq, len(payload), crc32(payload, seed ^ seq ^ (seq >> 32)), payload)
 
 
 def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
     """Number and JSON of a line without its newline, or None where it is not whole and genuine."""
     payload = line[HEAD:]
-    # Text is compared, not numbers, because `int` also takes spaces, signs and underscores.
-    if line[17:HEAD] != b"%08x %08x " % (len(payload), crc32(payload, crc32(line[:25], seed))):
+    try:
+        seq = int(line[:16], 16)
+    except ValueError:
         return None
-    return int(line[:16], 16), payload
+    # The text is compared, not the numbers, because `int` also takes spaces, signs and underscores.
+    if line[:HEAD] != b"%016x %08x %08x " % (seq, len(payload), crc32(payload, seed ^ seq ^ (seq >> 32))):
+        return None
+    return seq, payload
 
 
 def frame_header(header: Header) -> bytes:

@@ -127,8 +127,8 @@ class JournalWriter:
             try:
                 seq = self._seq + 1
                 # `frame.frame`, spelled out: each record passes here, and the call would cost 3 %.
-                head = b"%016x %08x" % (seq, len(payload))
-                line = b"%b %08x %b\n" % (head, crc32(payload, crc32(head, self._seed)), payload)
+                crc = crc32(payload, self._seed ^ seq ^ (seq >> 32))
+                line = b"%016x %08x %08x %b\n" % (seq, len(payload), crc, payload)
                 size = len(line)
                 if size > self._room and not self._more_room(size):
                     self._hold(payload, expendable)
