@@ -83,7 +83,11 @@ class LocalBackend(Backend):
             writer.register(self._connection, run.started, partial=partial)
             self._check_place()
         run.state["catalog"] = catalog
-        return Ref(id=run.id, url=str(self._path.absolute()), command=f"runcast show {shlex.quote(run.id)}")
+        command = f"runcast show {shlex.quote(run.id)}"
+        folder = run.blobs.parent
+        if folder != run.resolve(".runcast"):  # not where the command looks by itself
+            command += f" --dir {shlex.quote(str(folder))}"
+        return Ref(id=run.id, url=str(self._path.absolute()), command=command)
 
     def deliver(self, batch: Sequence[Record]) -> Receipt:
         """Apply the records that are new; committed to disk on return."""
