@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _PLAIN = frozenset({type(None), bool, int, str, FileRef})
+T = TypeVar("T")
 _NAMES = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -50,10 +51,7 @@ def _encode_slow(record: Record) -> bytes:
     plain = {name: getattr(record, name) for name in record.__struct_fields__}
     each = isinstance(record, Metrics)
     packed = type(record)(**{name: _each(pack, value, each) for name, value in plain.items()})
-    try:
-        return _encoder.encode(packed)
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(packed), ensure_ascii=True, allow_nan=False).encode()
+    return to_json(packed)
 
 
 def decode(payload: bytes) -> Record:
@@ -80,6 +78,28 @@ def _decode_slow(payload: bytes) -> Record:
         plain = {name: _each(unpack, value, each) for name, value in plain.items()}
     record: Record = msgspec.convert(plain, Record)
     return record
+
+
+def to_json(value: Any) -> bytes:
+    """JSON of any msgspec struct or plain value, lone surrogates included; non-finite floats must be packed."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=True, allow_nan=False).encode()
+
+
+def from_json(data: bytes, kind: type[T]) -> T:
+    """What `to_json` wrote.
+
+    Raises:
+        msgspec.DecodeError, ValueError: it is something else.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(data), kind)
 
 
 def _each(change: Callable[[Any], Any], value: Any, each: bool) -> Any:

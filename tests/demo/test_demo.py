@@ -215,5 +215,11 @@ def test_a_person_sees_where_to_look(demo: Demo) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    for word in ("mlflow server", "wandb leet run", "tensorboard --logdir", "runcast show", "hold the same run"):
+    for word in (
+        "mlflow server",
+        "wandb leet run",
+        "tensorboard --logdir",
+        "runcast show",
+        "hold the same run",
+    ):
         assert word in done.stdout

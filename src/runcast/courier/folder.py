@@ -118,7 +118,7 @@ class DeliveryFolder:
 
     def save_cursor(self, cursor: Cursor) -> None:
         """Durably, in one step."""
-        write_atomically(self.path / "cursor.json", msgspec.json.encode(cursor))
+        write_atomically(self.path / "cursor.json", codec.to_json(cursor))
 
     def load_status(self) -> DeliveryStatus:
         """The last written status."""
@@ -127,7 +127,7 @@ class DeliveryFolder:
     def save_status(self, status: DeliveryStatus) -> None:
         """For people only: not synced, and a full disk must not stop delivery."""
         with contextlib.suppress(OSError):
-            write_atomically(self.path / "status.json", msgspec.json.encode(status), sync=False)
+            write_atomically(self.path / "status.json", codec.to_json(status), sync=False)
 
     def load_report(self) -> Report:
         """What was changed so far."""
@@ -135,7 +135,7 @@ class DeliveryFolder:
 
     def save_report(self, report: Report) -> None:
         """Before the cursor, so that no change goes unreported."""
-        write_atomically(self.path / "report.json", msgspec.json.encode(report), sync=False)
+        write_atomically(self.path / "report.json", codec.to_json(report), sync=False)
 
     def add_rejected(self, rejected: Iterable[tuple[Record, str]]) -> None:
         """Keep records that the tracker will never take; a crash may repeat them."""
@@ -161,6 +161,6 @@ T = TypeVar("T", "Cursor", "DeliveryStatus", "Report")
 
 def _load(path: Path, type_: type[T]) -> T:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=type_)
-    except (OSError, msgspec.DecodeError):
+        return codec.from_json(path.read_bytes(), type_)
+    except (OSError, ValueError, msgspec.MsgspecError):
         return type_()

@@ -60,7 +60,10 @@ def test_folder_is_wandbs_and_private(delivery: Delivery) -> None:
     assert stat.S_IMODE(delivery.log.stat().st_mode) == 0o600
     assert stat.S_IMODE(delivery.folder.stat().st_mode) == 0o700
     assert delivery.ref is not None
-    assert (delivery.ref.url, delivery.ref.command) == (str(delivery.folder), f"wandb leet run {delivery.folder}")
+    assert (delivery.ref.url, delivery.ref.command) == (
+        str(delivery.folder),
+        f"wandb leet run {delivery.folder}",
+    )
 
 
 @pytest.mark.parametrize(
