@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import struct
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -151,6 +151,4 @@ def _value(text: str) -> Any:
 
 def client() -> str:
     """W&B's own command."""
-    path = shutil.which("wandb")
-    assert path is not None
-    return path
+    return str(Path(sys.executable).with_name("wandb"))
