@@ -33,7 +33,6 @@ COMMANDS = (
         "plugins", "runcast.cli.plugins_cmd", "plugins_command", "Which plugins are installed, and work."
     ),
     Command("doctor", "runcast.cli.doctor", "doctor_command", "Every setting, its origin, and what to mend."),
-    Command("gc", "runcast.cli.gc", "gc_command", "Remove what every tracker has."),
 )
 """In the order of the help. A command whose module is not there is left out."""
 

@@ -28,11 +28,17 @@ def show_command(
     curves: Annotated[
         bool, typer.Option("--curves", help="Draw the metrics; with --json, every point.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="What each tracker got, and what in a lesser form.")
+    ] = False,
     dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
     """Show one run: params, metrics, tags, artifacts, texts, and what was lost."""
     with output.errors():
         info = catalog.run(run, dir=dir)
+        if report:
+            _print_report(info.id, dir, json=json)
+            return
         if json:
             output.print_json(_whole(info, curves=curves))
             return
@@ -42,6 +48,18 @@ def show_command(
         if curves:
             for key, points in info.history().items():
                 console.print(picture(key, [(info.name, curve(points))], console.width))
+
+
+def _print_report(run: str, dir: Path | None, *, json: bool) -> None:
+    from runcast.cli import reports
+
+    found = reports.read(run, dir)
+    if json:
+        output.print_json(found.model_dump(mode="json"))
+        return
+    console = output.console()
+    for part in reports.parts(found):
+        console.print(part)
 
 
 def _whole(info: RunInfo, *, curves: bool) -> dict[str, Any]:
