@@ -81,7 +81,7 @@ def _decode_slow(payload: bytes) -> Record:
 
 
 def to_json(value: Any) -> bytes:
-    """JSON of a msgspec struct or plain value; lone surrogates may be in it, non-finite floats must be packed."""
+    """JSON of a msgspec struct or plain value; it may hold lone surrogates, but only packed floats."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
