@@ -42,6 +42,8 @@ def common_run_id(ordinal: int, environ: Mapping[str, str] = os.environ) -> str:
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...], default: int) -> int:
     for name in names:
+        if name.startswith("SLURM_") and "SLURM_STEP_ID" not in environ:
+            continue  # a batch script, not started by srun: it is alone, however big its allocation
         value = environ.get(name, "")
         if value.isdigit():
             return int(value)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from runcast.media import Text, Value
 from runcast.receipts import Ref
 from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
 from runcast.redact import key_pattern, redact_text, redact_tree
-from runcast.session import Session, describe, off_exit, on_exit
+from runcast.session import Ending, Session, describe, off_exit, on_exit
 from runcast.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Run:
         writer: JournalWriter | None,
         options: dict[str, dict[str, Any]],
         next_step: int = 0,
+        generation: int = 0,
         owner: bool = True,
         starter: Callable[..., Run] | None = None,
     ) -> None:
@@ -57,15 +59,18 @@ class Run:
         self._writer = writer
         self._options = options
         self._next_step = next_step
+        self._generation = generation
         self._owner = owner and writer is not None
         self._starter = starter
         self._pid = os.getpid()
+        self._since = time.time_ns()
         self._finished = False
         self._status: Status = "running"
         self._secret_names = key_pattern(getattr(config.settings, "redact", []))
         self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
+        self._ending = Ending(self._end_at_exit, self._wait_at_exit)
         if self._owner:
-            on_exit(self._finish_at_exit)
+            on_exit(self._ending)
 
     def __repr__(self) -> str:
         return f"<runcast.Run {self.id} {self.experiment}/{self.name} {self._status}>"
@@ -79,17 +84,18 @@ class Run:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None or (isinstance(error, SystemExit) and not error.code):
+        if error is None or _is_plain_end(error):
             self.finish()
         else:
-            status: Status = "killed" if isinstance(error, KeyboardInterrupt) else "failed"
-            self._finish(status, None, describe(error))
+            self._finish("killed" if _is_interrupt(error) else "failed", None, describe(error))
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
         """Another process (a spawned data loader, say) gets a writer of its own to the same run."""
         from runcast.starting import join
 
-        return join, (self.id, self.name, self.experiment, self._config, self._writer is None)
+        known = replace(self._config, options={}, origins={})  # without the backends' secrets
+        where = (self.id, self.name, self.experiment, known, self._writer is None)
+        return join, (*where, list(self._options), self._generation, self._next_step)
 
     # What the script says.
 
@@ -205,7 +211,7 @@ class Run:
         limit = self._config.settings.finish_timeout if timeout is None else timeout
         here = self._session
         return progress.wait(
-            here.layout, self.id, list(self._options), self._writer, limit, here.courier.check
+            here.layout, self.id, list(self._options), self._writer, limit, here.courier.check, self._since
         )
 
     def finish(self, status: Status = "finished", timeout: float | None = None) -> None:
@@ -276,27 +282,50 @@ class Run:
                 call, f"run {self.id} is finished, so the call did nothing; resume={self.id!r}"
             )
 
-    def _finish_at_exit(self, status: str, error: str | None) -> None:
-        self._finish(
-            "killed" if status == "killed" else "failed" if status == "failed" else "finished", None, error
-        )
+    def _end_at_exit(self, status: str, error: str | None) -> None:
+        self._end("killed" if status == "killed" else "failed" if status == "failed" else "finished", error)
+
+    def _wait_at_exit(self, spent: float) -> None:
+        self._wait(max(0.0, self._config.settings.finish_timeout - spent))
 
     def _finish(self, status: Status, timeout: float | None, error: str | None) -> None:
-        if self._finished or self._writer is None or self._session is None:
+        if self._end(status, error):
+            self._wait(timeout)
+
+    def _end(self, status: Status, error: str | None) -> bool:
+        """Say the last word; False where that is done, or another process's to do."""
+        if self._writer is None or self._session is None:
             self._finished = True
-            return
+            return False
         if not self._owner or os.getpid() != self._pid:
-            return  # a forked or joined process is done, the run is not
+            return False  # a forked or joined process is done, the run is not
+        me = object()
+        if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
+            return False
         self._trouble.settle(time.time_ns())
         self._finished = True
         self._status = status
-        off_exit(self._finish_at_exit)
+        off_exit(self._ending)
         reason = redact_text(error) if error is not None else None
         self._writer.append(codec.encode(RunFinished(time=time.time_ns(), status=status, error=reason)))
         self._writer.close()
-        if self._config.settings.delivery != "later":
-            self.flush(timeout)
-        self._session.courier.forget(self.id)
+        return True
+
+    def _wait(self, timeout: float | None) -> None:
+        if self._session is not None:
+            if self._config.settings.delivery != "later":
+                self.flush(timeout)
+            self._session.courier.forget(self.id)
+
+
+def _is_plain_end(error: BaseException) -> bool:
+    """``sys.exit(0)``; or a generator with the run in it, of which nobody wants more."""
+    return isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and not error.code)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Ctrl-C; or an asyncio task that was cancelled (by name: not every script needs asyncio)."""
+    return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError"
 
 
 def _is_media(value: object) -> bool:

@@ -8,15 +8,18 @@ Everything else (``kill -9``, ``os._exit``, a SIGTERM without a handler) is the 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runcast.courier.client import CourierProcess
+from runcast.courier.command import interpreter
 from runcast.journal import Layout, ProcessLock
 
 if TYPE_CHECKING:  # importing them costs 0.2 s, and the training thread seldom needs them
@@ -24,11 +27,23 @@ if TYPE_CHECKING:  # importing them costs 0.2 s, and the training thread seldom 
     from runcast.plugins.backend import Backend
 
 _sessions: dict[Path, Session] = {}
-_open_runs: list[Callable[[str, str | None], None]] = []
+_open_runs: list[Ending] = []
 _uncaught: list[BaseException] = []
 _locks: list[ProcessLock] = []
 _hooked = False
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
+
+
+class Ending(NamedTuple):
+    """How the end of the process ends one run.
+
+    Attributes:
+        end: ``end(status, error)`` says the last word.
+        wait: ``wait(spent)`` waits for delivery; `spent` are the seconds that were waited for other runs.
+    """
+
+    end: Callable[[str, str | None], None]
+    wait: Callable[[float], None]
 
 
 class Session:
@@ -39,6 +54,7 @@ class Session:
         self.process = _lock(layout)
         self.courier = CourierProcess(layout, self.process)
         self._threads: CourierThreads | None = None
+        self._pid = os.getpid()
 
     def announce(
         self,
@@ -50,7 +66,9 @@ class Session:
         """Begin to deliver a run: by the courier process, or by threads where it has to be."""
         if delivery == "later":
             return
-        threaded = options if delivery == "thread" else {name: options[name] for name in classes}
+        # Without a Python to start there is no process: threads are the next best.
+        in_threads = delivery == "thread" or interpreter() is None
+        threaded = options if in_threads else {name: options[name] for name in classes}
         if threaded and self._threads is None:
             from runcast.courier.inline import CourierThreads
 
@@ -64,6 +82,8 @@ class Session:
 
     def wake(self) -> None:
         """Deliver what there is now."""
+        if os.getpid() != self._pid:  # a forked child has neither pipe nor threads, only copies of them
+            return
         self.courier.wake()
         if self._threads is not None:
             self._threads.wake()
@@ -96,20 +116,23 @@ def session(directory: Path) -> Session:
     return _sessions[key]
 
 
-def on_exit(finish: Callable[[str, str | None], None]) -> None:
-    """Have ``finish(status, error)`` called at the end of the process."""
-    _open_runs.append(finish)
+def on_exit(ending: Ending) -> None:
+    """Have a run ended at the end of the process."""
+    _open_runs.append(ending)
 
 
-def off_exit(finish: Callable[[str, str | None], None]) -> None:
+def off_exit(ending: Ending) -> None:
     """The run is over."""
-    if finish in _open_runs:
-        _open_runs.remove(finish)
+    with contextlib.suppress(ValueError):
+        _open_runs.remove(ending)
 
 
 def describe(error: BaseException) -> str:
     """Type and text of an exception."""
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a class of the script's own may fail even at that
+        return type(error).__name__
 
 
 def _hook() -> None:
@@ -121,7 +144,8 @@ def _hook() -> None:
     previous = sys.excepthook
 
     def remember(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        _uncaught.append(error)
+        if not hasattr(sys, "ps1"):  # at a prompt, an exception ends nothing
+            _uncaught.append(error)
         previous(kind, error, traceback)
 
     sys.excepthook = remember
@@ -132,17 +156,28 @@ def _at_exit() -> None:
     status = "finished"
     if error is not None:
         status = "killed" if isinstance(error, KeyboardInterrupt) else "failed"
-    for finish in reversed(list(_open_runs)):  # children before their parents
-        finish(status, describe(error) if error is not None else None)
-    for session in _sessions.values():
-        session.close()
+    endings = list(reversed(_open_runs))  # children before their parents
+    for ending in endings:  # all last words first: whoever is impatient then loses nothing
+        ending.end(status, describe(error) if error is not None else None)
+    began = time.monotonic()
+    try:
+        for ending in endings:
+            ending.wait(time.monotonic() - began)
+    finally:
+        for session in _sessions.values():
+            session.close()
+        for lock in _locks:
+            lock.release()
 
 
 def _forget_after_fork() -> None:
     # Lock, pipe and threads are the parent's. The child's records reach the parent's courier by
     # themselves: they stand in the same folder.
+    for session in _sessions.values():
+        session.courier.forsake()
     _sessions.clear()
     _open_runs.clear()
+    _locks.clear()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

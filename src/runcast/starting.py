@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcast import codec, ranks
 from runcast.config import Config, load
 from runcast.config.preflight import preflight, public_options
-from runcast.courier.closing import close_dead
-from runcast.errors import ConfigError
+from runcast.courier.closing import beginnings, close_dead
+from runcast.errors import ConfigError, UsageError
 from runcast.journal import Ends, JournalWriter, Layout, ends
 from runcast.records import Media, Metrics, RunStarted
-from runcast.redact import redact_text
+from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.run import Run
 from runcast.session import Session, session
 from runcast.trouble import warn
@@ -81,9 +82,11 @@ def start(
     chosen = list(settings.backends) or ([] if classes else ["local"])
     options = preflight([*chosen, *classes.values()], settled)
     here = _session(settled.base / settings.dir)
+    if distributed and resume is None and ranks.rank() == 0 and beginnings(here.layout.journal(run_id)):
+        resume = run_id  # the same job, started again by its queue
     started, next_step, generation = _first_record(here.layout, run_id, resume, experiment, name)
     if ranks.rank() > 0:
-        return _enter(_joined(settled, here, started, generation, next_step))
+        return _enter(_joined(settled, here, started, generation, next_step, options))
     parent_id = parent.id if isinstance(parent, Run) else parent
     record = RunStarted(
         time=time.time_ns(),
@@ -97,7 +100,7 @@ def start(
         user=os.environ.get("USER") or os.environ.get("LOGNAME"),
         host=os.uname().nodename,
         base=str(settled.base),
-        backends={backend: public_options(values) for backend, values in options.items()},
+        backends={backend: _public(values, settings.redact) for backend, values in options.items()},
     )
     writer = _writer(settled, here, run_id, generation)
     writer.append(codec.encode(record))
@@ -110,25 +113,39 @@ def start(
         writer=writer,
         options=options,
         next_step=next_step,
+        generation=generation,
         starter=start,
     )
-    if params is not None:
-        run.log_params(params)
-    if tags is not None:
-        run.set_tags(tags)
-    if notes is not None:
-        run.set_note(notes)
     here.announce(run_id, options, classes, settings.delivery)
+    try:
+        if params is not None:
+            run.log_params(params)
+        if tags is not None:
+            run.set_tags(tags)
+        if notes is not None:
+            run.set_note(notes)
+    except UsageError as error:  # strict: nobody gets hold of this run, so nobody else can end it
+        run.finish("failed", timeout=0.0)
+        raise error
     return _enter(run)
 
 
-def join(run_id: str, name: str, experiment: str, config: Config, muted: bool) -> Run:
+def join(
+    run_id: str,
+    name: str,
+    experiment: str,
+    config: Config,
+    muted: bool,
+    backends: Sequence[str] = (),
+    generation: int = 0,
+    next_step: int = 0,
+) -> Run:
     """The same run in another process, which gets a writer of its own; ``finish`` there ends nothing."""
     if muted:
         return _muted(config, run_id, name, experiment)
     here = _session(config.base / config.settings.dir)
     started = RunStarted(time=0, run=run_id, experiment=experiment, name=name)
-    return _joined(config, here, started, 0, 0)
+    return _joined(config, here, started, generation, next_step, backends)
 
 
 def current_run() -> Run | None:
@@ -161,8 +178,22 @@ def _named(
         return None, {}
     if isinstance(backends, (str, type)):
         backends = backends.split(",") if isinstance(backends, str) else [backends]
-    classes = {backend.name: backend for backend in backends if isinstance(backend, type)}
-    return [b.strip() if isinstance(b, str) else b.name for b in backends], classes
+    names: list[str] = []
+    classes: dict[str, type[Backend]] = {}
+    for backend in backends:
+        name = backend.strip() if isinstance(backend, str) else getattr(backend, "name", None)
+        if not isinstance(name, str) or not isinstance(backend, (str, type)):
+            raise ConfigError(
+                f"backends= takes names and subclasses of runcast.plugins.Backend, not {backend!r}"
+            )
+        if not isinstance(backend, str) and classes.setdefault(name, backend) is not backend:
+            raise ConfigError(f"two backends are called {name!r}; rename one of the classes")
+        names.append(name)
+    return names, classes
+
+
+def _public(options: Mapping[str, Any], secret_names: list[str]) -> dict[str, Any]:
+    return redact_tree(public_options(options), key_pattern(secret_names))[0]
 
 
 def _muted(config: Config, run_id: str, name: str, experiment: str) -> Run:
@@ -178,7 +209,14 @@ def _muted(config: Config, run_id: str, name: str, experiment: str) -> Run:
     )
 
 
-def _joined(config: Config, here: Session, started: RunStarted, generation: int, next_step: int) -> Run:
+def _joined(
+    config: Config,
+    here: Session,
+    started: RunStarted,
+    generation: int,
+    next_step: int,
+    backends: Iterable[str],
+) -> Run:
     return Run(
         id=started.run,
         name=started.name,
@@ -186,8 +224,9 @@ def _joined(config: Config, here: Session, started: RunStarted, generation: int,
         config=config,
         session=here,
         writer=_writer(config, here, started.run, generation),
-        options={},
+        options={backend: {} for backend in backends},  # their names, to wait for; the courier has the rest
         next_step=next_step,
+        generation=generation,
         owner=False,
     )
 
@@ -236,7 +275,8 @@ def _first_record(
     folder = layout.journal(run_id)
     if Path(run_id).name != run_id or not folder.is_dir():
         raise ConfigError(f"no run {run_id!r} in {layout.root} to resume; `runcast runs` lists them")
-    close_dead(layout, run_id)
+    with contextlib.suppress(OSError):  # the courier will try again
+        close_dead(layout, run_id)
     segments = [segment for path in sorted(folder.glob("*.rcj")) if (segment := ends(path)) is not None]
     firsts = [segment.first for segment in segments if isinstance(segment.first, RunStarted)]
     started = min(firsts, key=lambda record: record.time, default=fresh)

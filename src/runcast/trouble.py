@@ -9,6 +9,10 @@ from runcast.normalize import Problem
 from runcast.records import Lost
 from runcast.redact import redact_text
 
+MOST_NAMES = 1000
+"""Problems that are told apart; a script that makes up names must not fill memory and log with them."""
+_MORE = f"more than {MOST_NAMES} names had a problem: the others are counted together"
+
 
 def warn(message: str) -> None:
     """Tell a person, through the logger ``runcast``."""
@@ -37,6 +41,9 @@ class Trouble:
         """
         for problem in problems:
             known = (problem.key, problem.reason)
+            if known not in self._counts and len(self._counts) >= MOST_NAMES:
+                problem = Problem("", _MORE, "")
+                known = (problem.key, problem.reason)
             if known in self._counts:
                 self._counts[known] += 1
                 continue
@@ -54,7 +61,7 @@ class Trouble:
 
     def settle(self, now: int) -> None:
         """Record how often the known problems came again."""
-        for (key, reason), count in self._counts.items():
+        counts, self._counts = self._counts, dict.fromkeys(list(self._counts), 0)
+        for (key, reason), count in list(counts.items()):  # other threads may still be logging
             if count:
                 self._keep(Lost(time=now, key=key, reason=redact_text(reason), count=count))
-        self._counts = dict.fromkeys(self._counts, 0)

@@ -2,7 +2,8 @@
 
 What it does wrong stands in a control file, so that a test can change it while other processes work:
 ``ok``, ``down`` (Retry), ``halt``, ``hang``, ``die`` (the process), ``crash-after`` (dies after the data
-was written, before the answer), ``refuse:KEY`` (Reject every batch that holds that name).
+was written, before the answer), ``refuse:KEY`` (Reject every batch that holds that name), ``kill:KEY``
+(such a batch kills the process), ``key:NAME`` (Halt while the environment lacks NAME).
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class FakeTracker(Backend):
             for record in batch:
                 if isinstance(record, (Metrics, Params, Tags)) and key in record.values:
                     raise Reject(f"{key}: the fake tracker refuses it")
+        if mode.startswith("kill:") and any(mode[5:] in getattr(r, "values", {}) for r in batch):
+            os.kill(os.getpid(), signal.SIGKILL)
         with self.path.open("ab") as file:
             for record in batch:
                 file.write(codec.encode(record) + b"\n")
@@ -78,6 +81,8 @@ class FakeTracker(Backend):
             raise Retry("the fake tracker is down")
         if mode == "halt":
             raise Halt("the fake tracker wants a key: set FAKE_KEY")
+        if mode.startswith("key:") and mode[4:] not in os.environ:
+            raise Halt(f"the fake tracker wants a key: set {mode[4:]}")
         if mode == "hang" and where == "deliver":
             signal.pause()
         if mode == "die" and where == "deliver":

@@ -9,7 +9,7 @@ import typer
 
 from runcast.cli.output import console, errors, print_json
 from runcast.config import load
-from runcast.courier.catchup import Pending, deliver, find_pending
+from runcast.courier.catchup import Pending, check_known, deliver, find_pending
 from runcast.courier.report import report
 from runcast.courier.supervisor import Supervisor
 from runcast.journal import Layout
@@ -30,6 +30,7 @@ def deliver_command(
     with errors():
         config = load()
         layout = Layout(config.base / config.settings.dir)
+        check_known(layout, runs)
         pending = find_pending(layout, config.options, runs or None)
         _deliver(layout, pending, timeout)
     left = find_pending(layout, config.options, [item.run for item in pending])

@@ -9,9 +9,8 @@ import typer
 
 from runcast.cli.output import console, errors, print_json, safe, status_text
 from runcast.config import load
-from runcast.courier.catchup import find_pending
+from runcast.courier.catchup import check_known, find_pending
 from runcast.courier.report import RunReport, report
-from runcast.errors import UsageError
 from runcast.journal import Layout
 
 
@@ -39,13 +38,10 @@ def status_command(
 
 
 def _chosen(layout: Layout, runs: list[str] | None, everything: bool) -> list[str]:
-    known = layout.run_ids()
     if runs:
-        for run in runs:
-            if run not in known:
-                raise UsageError(f"no run {run!r} in {layout.root}; `runcast runs` lists them")
+        check_known(layout, runs)
         return runs
-    return known if everything else [item.run for item in find_pending(layout, {})]
+    return layout.run_ids() if everything else [item.run for item in find_pending(layout, {})]
 
 
 def _print(reports: list[RunReport]) -> None:

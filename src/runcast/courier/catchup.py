@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,12 +11,14 @@ from typing import Any
 import msgspec
 
 from runcast.courier.closing import close_dead
-from runcast.courier.folder import DeliveryFolder
+from runcast.courier.pending import destinations, is_pending
 from runcast.courier.supervisor import Supervisor
-from runcast.journal import Layout, ends
-from runcast.records import RunStarted
+from runcast.errors import ConfigError, UsageError
+from runcast.journal import Layout, is_alive
+from runcast.redact import MASK
 
-MASK = "[redacted]"
+STALE = 3600.0
+"""Seconds after which the lock of a dead process is removed."""
 
 
 class Pending(msgspec.Struct):
@@ -41,13 +45,25 @@ def find_pending(
     found = []
     for run in layout.run_ids() if only is None else only:
         backends = {
-            name: _with_secrets(options, today.get(name, {}))
-            for name, options in _backends(layout, run).items()
-            if not DeliveryFolder(layout.delivery(run, name)).load_cursor().finished
+            name: _with_secrets(name, options, today.get(name, {}))
+            for name, options in destinations(layout, run).items()
+            if is_pending(layout, run, name)
         }
         if backends:
             found.append(Pending(run, backends))
     return found
+
+
+def check_known(layout: Layout, runs: list[str] | None) -> None:
+    """Refuse ids that do not exist.
+
+    Raises:
+        UsageError: which.
+    """
+    known = layout.run_ids() if runs else []
+    for run in runs or []:
+        if run not in known:
+            raise UsageError(f"no run {run!r} in {layout.root}; `runcast runs` lists them")
 
 
 def deliver(
@@ -73,6 +89,7 @@ def deliver(
     for item in pending:
         close_dead(layout, item.run)
         supervisor.add(item.run, item.backends)
+    _clean(layout)
     deadline = time.monotonic() + timeout
     try:
         while any(worker.left for worker in supervisor.workers.values()):
@@ -85,18 +102,29 @@ def deliver(
         supervisor.stop()
 
 
-def _backends(layout: Layout, run: str) -> dict[str, dict[str, Any]]:
-    """The backends that any process of the run asked for; the latest options of each."""
-    firsts = []
-    for path in layout.journal(run).glob("*-0000.rcj"):
-        segment = ends(path)
-        if segment is not None and isinstance(segment.first, RunStarted):
-            firsts.append(segment.first)
-    result: dict[str, dict[str, Any]] = {}
-    for record in sorted(firsts, key=lambda record: record.time):
-        result |= record.backends
+def _clean(layout: Layout) -> None:
+    """Remove the locks of dead processes. A lock that was only just made may not be taken yet."""
+    for path in layout.alive.glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE and not is_alive(layout.alive, path.name):
+                path.unlink()
+
+
+def _with_secrets(name: str, options: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with what the journal masks filled in; what cannot be filled in stays masked."""
+    result = dict(options)
+    for key in [key for key, value in options.items() if MASK in str(value)]:
+        variable = _environment(name).get(key, "")
+        value = today.get(key, os.environ.get(variable))
+        if value is not None:
+            result[key] = value
     return result
 
 
-def _with_secrets(options: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: today.get(key, value) if MASK in str(value) else value for key, value in options.items()}
+def _environment(name: str) -> Mapping[str, str]:
+    from runcast.plugins.manager import backend_class
+
+    try:
+        return backend_class(name).environment
+    except ConfigError:
+        return {}

@@ -1,19 +1,30 @@
-"""The trainer's end of the courier: starts it, tells it of runs, asks it to hurry. Never waits."""
+"""The trainer's end of the courier: starts it, tells it of runs, asks it to hurry. It never raises."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import sys
+import select
+import threading
+import time
+from collections import deque
 from typing import Any
 
 from runcast.courier.command import python
 from runcast.journal import Layout
+from runcast.trouble import warn
+
+LAST_WORDS = 2.0
+"""Seconds that the end of the process waits for a courier that is still starting to take its commands."""
+LONGEST_DELAY = 60.0
 
 
 class CourierProcess:
     """The courier of this process; started at the first run, and again if it was killed.
+
+    Threads and signal handlers may call at once: commands go into a queue, and one of the callers at a
+    time empties it.
 
     Args:
         layout: the runcast directory.
@@ -23,15 +34,22 @@ class CourierProcess:
     def __init__(self, layout: Layout, process: str) -> None:
         self._layout = layout
         self._process = process
+        self._owner = os.getpid()
         self._pid = 0
         self._pipe = -1
+        self._queue: deque[dict[str, Any]] = deque()
         self._outgoing = b""
+        self._lock = threading.Lock()
         self._runs: dict[str, dict[str, dict[str, Any]]] = {}
+        self._environment: dict[str, str] = {}
+        self._start_at = 0.0
+        self._delay = 0.0
 
     def announce(self, run: str, backends: dict[str, dict[str, Any]]) -> None:
         """A run began: deliver it to these backends, with these options."""
         self._runs[run] = backends
-        self._send({"run": run, "backends": backends})
+        self._queue.append({"run": run, "backends": backends})
+        self.check()
 
     def forget(self, run: str) -> None:
         """A run is over; a courier that has to be started again need not know of it."""
@@ -40,46 +58,88 @@ class CourierProcess:
     def wake(self) -> None:
         """Deliver now, not at the next opportunity; a courier that was never needed stays away."""
         if self._runs:
-            self._send({})
+            if not self._queue:
+                self._queue.append({})
+            self.check()
 
     def check(self) -> None:
-        """Start the courier again if it was killed."""
-        if self._pipe >= 0 and self._is_dead():
-            self._restart()
+        """Start the courier again if it was killed, and send what it could not take so far."""
+        if os.getpid() != self._owner:  # a forked child: the courier is its parent's
+            return
+        again = True
+        while again and self._lock.acquire(blocking=False):
+            try:
+                if self._runs and self._is_dead():
+                    self._restart()
+                self._reap()
+                again = self._flush() and bool(self._queue)
+            finally:
+                self._lock.release()
 
-    def _send(self, command: dict[str, Any]) -> None:
+    def _flush(self) -> bool:
+        """Whether everything was sent."""
         if self._pipe < 0:
-            self._restart()
-            if "run" in command:
-                return  # a courier that just started was told everything
-        self._outgoing += json.dumps(command).encode() + b"\n"
-        self._flush()
+            return False
+        while self._queue:
+            command = self._queue.popleft()
+            if "run" in command and (changed := self._changed_environment()):
+                self._outgoing += _line({"env": changed})
+            self._outgoing += _line(command)
+        # Asked first: a script may have restored the default of SIGPIPE, and must not die of it.
+        if self._outgoing and not self._is_dead():
+            # A courier that is busy starting takes the rest later.
+            with contextlib.suppress(OSError):
+                sent = os.write(self._pipe, self._outgoing)
+                self._outgoing = self._outgoing[sent:]
+        return not self._outgoing
 
-    def _flush(self) -> None:
-        try:
-            sent = os.write(self._pipe, self._outgoing)
-            self._outgoing = self._outgoing[sent:]
-        except BlockingIOError:
-            pass  # the courier is busy starting: the next call sends the rest
-        except OSError:
-            self._restart()
+    def _changed_environment(self) -> dict[str, str | None]:
+        now = dict(os.environ)
+        changed: dict[str, str | None] = {
+            name: value for name, value in now.items() if self._environment.get(name) != value
+        }
+        changed |= dict.fromkeys(self._environment.keys() - now.keys())
+        self._environment = now
+        return changed
 
     def _is_dead(self) -> bool:
-        try:
-            return os.waitpid(self._pid, os.WNOHANG)[0] != 0
-        except ChildProcessError:  # somebody else reaped it
-            return True
+        return self._pipe < 0 or bool(self._poll(0, 0.0) & select.POLLERR)
+
+    def _poll(self, what: int, seconds: float) -> int:
+        poll = select.poll()
+        poll.register(self._pipe, what)
+        return sum(event for _, event in poll.poll(1000 * seconds))
 
     def _restart(self) -> None:
-        self.close()
-        # posix_spawn: no fork of a process full of threads and GPU memory, and nothing to reap.
-        read_end, self._pipe = os.pipe()
-        os.set_blocking(self._pipe, False)
-        devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        now = time.monotonic()
+        if now < self._start_at:
+            return
+        if now > self._start_at + LONGEST_DELAY:  # the last one lived for long
+            self._delay = 0.0
+        self._drop()
         try:
+            self._start()
+        except OSError as error:
+            self._drop()
+            warn(
+                f"the courier cannot be started ({error.strerror or error}); "
+                "what is logged is safe: `runcast deliver` delivers it"
+            )
+        self._start_at = now + self._delay
+        self._delay = min(LONGEST_DELAY, max(1.0, 2 * self._delay))
+
+    def _start(self) -> None:
+        self._changed_environment()
+        command = python("runcast.courier.supervisor", str(self._layout.root.absolute()), self._process)
+        read_end, self._pipe = os.pipe()
+        devnull = -1
+        try:
+            os.set_blocking(self._pipe, False)
+            devnull = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            # posix_spawn: no fork of a process full of threads and GPU memory.
             self._pid = os.posix_spawn(
-                sys.executable,
-                python("runcast.courier.supervisor", str(self._layout.root.absolute()), self._process),
+                command[0],
+                command,
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, read_end, 0),
@@ -90,21 +150,42 @@ class CourierProcess:
             )
         finally:
             os.close(read_end)
-            os.close(devnull)
-        self._outgoing = b"".join(
-            json.dumps({"run": run, "backends": backends}).encode() + b"\n"
-            for run, backends in self._runs.items()
-        )
-        if self._outgoing:
-            self._flush()
+            if devnull >= 0:
+                os.close(devnull)
+        self._queue.clear()  # what was queued for the last one is said here, or out of date
+        self._queue.extend({"run": run, "backends": backends} for run, backends in list(self._runs.items()))
 
-    def close(self) -> None:
-        """Let the courier go; it finishes its work."""
+    def _reap(self) -> None:
+        """The process that we started only starts the courier, and ends at once."""
+        if self._pid:
+            try:
+                done, _ = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else reaped it
+                done = self._pid
+            self._pid = 0 if done else self._pid
+
+    def _drop(self) -> None:
         if self._pipe >= 0:
             with contextlib.suppress(OSError):
                 os.close(self._pipe)
             self._pipe = -1
-        if self._pid:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._pid, os.WNOHANG)
-            self._pid = 0
+        self._outgoing = b""
+        self._reap()
+
+    def close(self) -> None:
+        """Let the courier go; it finishes its work."""
+        if os.getpid() != self._owner:
+            return
+        self._lock.acquire(timeout=LAST_WORDS)  # for good: nothing is sent after this
+        deadline = time.monotonic() + LAST_WORDS
+        while self._pipe >= 0 and not self._flush() and not self._is_dead() and time.monotonic() < deadline:
+            self._poll(select.POLLOUT, 0.1)
+        self._drop()
+
+    def forsake(self) -> None:
+        """In a forked child: the pipe is the parent's."""
+        self._drop()
+
+
+def _line(command: dict[str, Any]) -> bytes:
+    return json.dumps(command).encode() + b"\n"

@@ -13,9 +13,10 @@ from runcast.courier.pace import Breaker
 from runcast.errors import ConfigError, Halt
 from runcast.journal import Layout
 from runcast.plugins.backend import Backend
+from runcast.redact import MASK, redact_text
 
-SLICE = 32
-"""Batches of one run before the next run has its turn."""
+SLICE = 2.0
+"""Seconds of one run before the next run has its turn; one batch at least."""
 
 
 class Delivery:
@@ -26,7 +27,7 @@ class Delivery:
         name: the backend's name.
         find: gives the backend's class; called at the first use, because it imports the plugin.
         clock: monotonic seconds.
-        beat: see `Lane`.
+        beat: called before each call into the backend with the run and the seconds that it may take.
         once: a lane is done as soon as it has nothing to do, whether its run is over or not.
     """
 
@@ -37,13 +38,17 @@ class Delivery:
         find: Callable[[], type[Backend]],
         *,
         clock: Callable[[], float] = time.monotonic,
-        beat: Callable[[float], None] = lambda seconds: None,
+        beat: Callable[[str, float], None] = lambda run, seconds: None,
         once: bool = False,
     ) -> None:
         self.name = name
         self._once = once
         self.lanes: dict[str, Lane] = {}
         self.paused: set[str] = set()
+        self.done = 0
+        """Batches acknowledged so far: whoever waits can see progress."""
+        self._options: dict[str, dict[str, Any]] = {}
+        self._ending: set[str] = set()
         self._layout = layout
         self._find = find
         self._clock = clock
@@ -51,19 +56,27 @@ class Delivery:
         self._breaker = Breaker(clock)
 
     def add(self, run: str, options: Mapping[str, Any]) -> None:
-        """Begin to carry a run; a run that is known already is tried again at once."""
+        """Begin to carry a run; a run that is known already is tried again at once, with these options."""
+        self._ending.discard(run)
+        self.paused.discard(run)
         if run in self.lanes:
-            self.paused.discard(run)
-            self.lanes[run].due = 0.0
-            return
+            if self._options[run] == dict(options):
+                self.lanes[run].due = 0.0
+                return
+            self.lanes[run].close()
+        self._options[run] = dict(options)
         self.lanes[run] = Lane(
             self._layout,
             run,
             self.name,
             lambda: self._make(options),
             clock=self._clock,
-            beat=self._beat,
+            beat=lambda seconds: self._beat(run, seconds),
         )
+
+    def end(self, run: str) -> None:
+        """Nothing more will come of this run: let go of it as soon as there is nothing to do."""
+        self._ending.add(run)
 
     def work(self) -> float | None:
         """Deliver everything that is due.
@@ -94,36 +107,46 @@ class Delivery:
         self.lanes.clear()
 
     def _step(self, run: str, lane: Lane) -> Outcome:
-        outcome: Outcome = "idle"
-        for _ in range(SLICE):
-            outcome = lane.step()
-            if outcome == "progress":
-                self._breaker.succeed()
-                continue
-            break
+        until = self._clock() + SLICE
+        while (outcome := lane.step()) == "progress":
+            self.done += 1
+            self._breaker.succeed()
+            if self._clock() >= until:
+                break
         if outcome == "retry":
             self._breaker.fail(lane.retry_after)
         elif outcome == "paused":
             self.paused.add(run)
             lane.close()
-        elif outcome == "finished" or (self._once and outcome in ("idle", "busy")):
+        elif outcome == "finished" or (outcome in ("idle", "busy") and (self._once or run in self._ending)):
             lane.close()
-            del self.lanes[run]
+            del self.lanes[run], self._options[run]
+            self._ending.discard(run)
         elif outcome == "busy":
             lane.due = self._clock() + 1.0
         return outcome
 
     def _make(self, options: Mapping[str, Any]) -> Backend:
+        for option, value in options.items():
+            if MASK in str(value):
+                variable = f"RUNCAST_{self.name.upper().replace('-', '_')}__{option.upper()}"
+                raise Halt(
+                    f"{self.name}.{option} holds a secret, which runcast never writes down: set {variable}, "
+                    f"or put it under [{self.name}] in runcast.toml, and run `runcast deliver`"
+                )
         try:
             backend = self._find()
+            return backend(backend.Options.model_validate(dict(options)))
         except ConfigError as error:
             raise Halt(f"{self.name}: {error}") from error
-        try:
-            return backend(backend.Options.model_validate(dict(options)))
         except ValidationError as error:
             # Without the values: they may be secret.
             problems = (
                 f"{self.name}.{'.'.join(map(str, e['loc']))}: {e['msg']}"
                 for e in error.errors(include_input=False, include_url=False, include_context=False)
             )
-            raise Halt("; ".join(problems)) from None
+            raise Halt(redact_text("; ".join(problems))) from None
+        except OSError:
+            raise  # may pass
+        except (Exception, SystemExit) as error:
+            raise Halt(f"{self.name}: cannot be made: {type(error).__name__}: {error}") from None

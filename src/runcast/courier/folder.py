@@ -73,10 +73,15 @@ class DeliveryStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Report(msgspec.Struct, omit_defaults=True):
-    """What the tracker got in another form, and what was unreadable in the journal."""
+    """What the tracker got in another form, and what was unreadable in the journal.
+
+    Attributes:
+        cut: there were more changes than are listed.
+    """
 
     changes: list[Change] = []
     damage: list[str] = []
+    cut: bool = False
 
 
 class DeliveryFolder:
@@ -99,6 +104,20 @@ class DeliveryFolder:
             return False
         self._lock = fd
         return True
+
+    def is_held(self) -> bool:
+        """Whether a courier works here, this process's own included."""
+        try:
+            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look agree
+        except OSError:
+            return True
+        finally:
+            os.close(fd)
+        return False
 
     def release(self) -> None:
         """Let another courier work here."""
@@ -138,22 +157,30 @@ class DeliveryFolder:
         write_atomically(self.path / "report.json", codec.to_json(report), sync=False)
 
     def add_rejected(self, rejected: Iterable[tuple[Record, str]]) -> None:
-        """Keep records that the tracker will never take; a crash may repeat them."""
+        """Keep records that the tracker will never take, durably; a crash may repeat them."""
         lines = []
         for record, reason in rejected:
             entry = {"reason": reason, "record": json.loads(codec.encode(record))}
             lines.append(json.dumps(entry).encode() + b"\n")
-        fd = os.open(self.path / "rejected.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(fd, "wb") as file:
+        fd = os.open(self.path / "rejected.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "r+b") as file:
+            if file.seek(0, os.SEEK_END) and os.pread(fd, 1, file.tell() - 1) != b"\n":
+                file.write(b"\n")  # a full disk, or a crash, cut the last line short
             file.writelines(lines)
+            file.flush()
+            os.fdatasync(fd)
 
     def load_rejected(self) -> list[dict[str, Any]]:
         """``{"reason", "record"}`` of each rejected record, each once."""
         try:
-            text = (self.path / "rejected.jsonl").read_text()
+            lines = (self.path / "rejected.jsonl").read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in dict.fromkeys(text.split("\n")) if line]
+        entries = []
+        for line in dict.fromkeys(filter(None, lines)):
+            with contextlib.suppress(ValueError):  # cut short by a crash; it was written again behind
+                entries.append(json.loads(line))
+        return entries
 
 
 T = TypeVar("T", "Cursor", "DeliveryStatus", "Report")

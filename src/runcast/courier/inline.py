@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from runcast.courier.delivery import Delivery
@@ -10,6 +11,8 @@ from runcast.journal import Layout
 from runcast.plugins.backend import Backend
 
 POLL = 0.5
+GOODBYE = 5.0
+"""Seconds that the end of the process waits for calls that are under way, all together."""
 
 
 class CourierThreads:
@@ -35,6 +38,9 @@ class CourierThreads:
         """Stop after the calls that are under way."""
         for carrier in self._threads.values():
             carrier.stop()
+        deadline = time.monotonic() + GOODBYE
+        for carrier in self._threads.values():
+            carrier.join(timeout=max(0.0, deadline - time.monotonic()))
         self._threads.clear()
 
 
@@ -61,7 +67,6 @@ class _Carrier(threading.Thread):
     def stop(self) -> None:
         self._stopped = True
         self.news.set()
-        self.join(timeout=5.0)
 
     def run(self) -> None:
         while not self._stopped:

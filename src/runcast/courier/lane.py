@@ -13,23 +13,31 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import msgspec
+
 from runcast import codec
-from runcast.courier.closing import is_over
+from runcast.courier.closing import beginnings, has_living_writer, is_over
 from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus, State
 from runcast.courier.pace import Backoff
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
 from runcast.journal import JournalReader, Layout
 from runcast.plugins.backend import Backend, OpenRun
-from runcast.receipts import Change
+from runcast.receipts import Change, Receipt, Ref
 from runcast.records import Record, RunStarted, split
 from runcast.redact import redact_text
 
 FIRST_BATCH = 256
 LARGEST_BATCH = 20_000
 FAST, SLOW = 0.5, 5.0
+MOST_CHANGES = 10_000
+"""Changes that are kept by name: the whole list is written again for each new one."""
 PARENT_PATIENCE = 60.0
+"""Seconds that a child waits for a parent that no courier is working on."""
+LOADING = 300.0
+"""Seconds that finding the backend may take: its imports come from a slow network disk, perhaps."""
 
-Outcome = Literal["progress", "idle", "retry", "paused", "finished", "busy"]
+Outcome = Literal["progress", "idle", "waiting", "retry", "paused", "finished", "busy"]
+"""``idle``: nothing to do until there is news; ``waiting``: for the parent, which will take a while."""
 
 
 class Lane:
@@ -67,26 +75,30 @@ class Lane:
         self._backoff = backoff or Backoff()
         self._batch = FIRST_BATCH
         self._cursor: Cursor | None = None
-        self._reader = JournalReader(layout.journal(run))
+        self._unsaved = False
+        self._reader = JournalReader(layout.journal(run), run=run)
         self._backend: Backend | None = None
         self._context: OpenRun | None = None
         self._status = DeliveryStatus()
         self._changes: dict[tuple[str, str], Change] = {}
+        self._cut = False
         self._parent_since: float | None = None
         self.retry_after: float | None = None
 
     def step(self) -> Outcome:
-        """Deliver one batch, if one is due."""
-        if not self.folder.acquire():
-            return "busy"
+        """Deliver one batch, if one is due. Raises nothing: what is unforeseen is tried again later."""
+        if not self._layout.journal(self.run).is_dir():
+            return "idle"  # not written yet, or deleted: do not make its folder again
         try:
+            if not self.folder.acquire():
+                return "busy"
             return self._step()
         except FormatError as error:
             return self._pause(str(error))
         except Halt as error:
             self._drop_backend()
             return self._pause(str(error))
-        except (Retry, OSError, MemoryError) as error:
+        except Exception as error:
             self._drop_backend()
             return self._retry_later(error)
 
@@ -97,6 +109,8 @@ class Lane:
 
     def _step(self) -> Outcome:
         cursor = self._load()
+        if self._unsaved:
+            self._save(cursor)
         batch = self._reader.read(self._batch)
         self._note_damage()
         if not batch:
@@ -104,7 +118,7 @@ class Lane:
         if self._backend is None and not self._open(cursor, batch):
             self._rewind(cursor)
             self.due = self._clock() + 1.0
-            return "idle"
+            return "waiting" if self._parent_since is not None else "idle"
         self._say("delivering")
         began = self._clock()
         rejected = self._deliver(batch)
@@ -115,19 +129,31 @@ class Lane:
     def _load(self) -> Cursor:
         if self._cursor is None:
             self._cursor = self.folder.load_cursor()
-            self._reader = JournalReader(self._layout.journal(self.run), self._cursor.position.copy())
+            self._rewind(self._cursor)
             report = self.folder.load_report()
             self._changes = {(change.what, change.key): change for change in report.changes}
-            self._status = self.folder.load_status()
+            self._cut = report.cut
+            before = self.folder.load_status()
+            if before.state == "retrying":
+                # A process that was killed for overstaying must not come back with the same big batch.
+                self._batch = max(1, FIRST_BATCH >> 2 * min(before.failures, 8))
         return self._cursor
 
     def _rewind(self, cursor: Cursor) -> None:
-        self._reader = JournalReader(self._layout.journal(self.run), cursor.position.copy())
+        self._reader = JournalReader(self._layout.journal(self.run), cursor.position.copy(), run=self.run)
+
+    def _save(self, cursor: Cursor) -> None:
+        """What cannot be saved now stays in memory and is saved before anything else is sent."""
+        self._unsaved = True
+        self.folder.save_cursor(cursor)
+        self._unsaved = False
 
     def _open(self, cursor: Cursor, batch: Sequence[Record]) -> bool:
-        """Open the run in the tracker; False where its parent is not there yet."""
+        """Open the run in the tracker; False where its first record, or its parent, is not there yet."""
         started = self._started(cursor, batch)
         parent = None
+        if started is None:
+            return False
         if started.parent is not None:
             parent_cursor = DeliveryFolder(self._layout.delivery(started.parent, self.name)).load_cursor()
             parent = parent_cursor.ref
@@ -141,29 +167,47 @@ class Lane:
             state=copy.deepcopy(cursor.state),
             parent=parent,
         )
-        backend = self._make()
+        self._parent_since = None
+        self._beat(LOADING)
+        self._backend = backend = self._make()
         self._beat(backend.deadline)
         try:
             ref = backend.open(self._context)
-        except (DeliveryError, OSError, MemoryError):
-            with contextlib.suppress(Exception):
-                backend.close()
+        except (Retry, Halt, OSError, MemoryError):
             raise
-        except Exception as error:
-            raise Halt(f"{self.name}: opening the run failed: {_describe(error)}") from error
-        self._backend = backend
-        if ref != cursor.ref or self._context.state != cursor.state:
-            cursor.ref = ref
-            cursor.state = copy.deepcopy(self._context.state)
-            self.folder.save_cursor(cursor)
+        except _UNEXPECTED as error:
+            reason = str(error) if isinstance(error, DeliveryError) else _describe(error)
+            raise Halt(f"{self.name}: opening the run failed: {reason}") from error
+        if not isinstance(ref, Ref):
+            raise Halt(f"{self.name}: a mistake of the plugin: open returned {ref!r:.80}, not a Ref")
+        state = self._snapshot()
+        if ref != cursor.ref or state != cursor.state:
+            cursor.ref, cursor.state = ref, state
+            self._save(cursor)
         return True
 
-    def _started(self, cursor: Cursor, batch: Sequence[Record]) -> RunStarted:
+    def _snapshot(self) -> dict[str, Any]:
+        """The backend's memory as it will be read back."""
+        state = self._context.state if self._context else {}
+        try:
+            copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(state), type=dict[str, Any])
+        except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+            raise Halt(
+                f"{self.name}: a mistake of the plugin: run.state is not JSON-like: {error}"
+            ) from error
+        return copied
+
+    def _started(self, cursor: Cursor, batch: Sequence[Record]) -> RunStarted | None:
         if not cursor.started:
-            # The first record of rank 0; another rank's records may stand before it.
+            # The first record of rank 0; however many of another rank may stand before it.
             first = next((record for record in batch if isinstance(record, RunStarted)), None)
-            if first is None:
-                raise Retry("the run's first record is not there yet")
+            first = first or next(iter(beginnings(self._layout.journal(self.run))), None)
+            if first is None and has_living_writer(self._layout, self.run):
+                return None
+            if first is None:  # damaged: what is left of the run is worth something without it
+                first = RunStarted(
+                    time=batch[0].time, run=self.run, experiment="default", name=f"run-{self.run[:6]}"
+                )
             cursor.started = codec.encode(first).decode("utf-8", "surrogatepass")
         record = codec.decode(cursor.started.encode("utf-8", "surrogatepass"))
         if not isinstance(record, RunStarted):
@@ -172,12 +216,14 @@ class Lane:
 
     def _wait_for(self, parent: str) -> bool:
         """Whether the parent may still arrive at this tracker."""
-        if not self._layout.delivery(parent, self.name).is_dir():
-            return False
-        if self._parent_since is None:
-            self._parent_since = self._clock()
-        if self._clock() - self._parent_since < PARENT_PATIENCE:
-            return True
+        folder = DeliveryFolder(self._layout.delivery(parent, self.name))
+        asked = any(self.name in first.backends for first in beginnings(self._layout.journal(parent)))
+        if asked or folder.path.is_dir():
+            if self._parent_since is None:
+                self._parent_since = self._clock()
+            # A tracker that is down holds up parent and child alike, for as long as it takes.
+            if folder.is_held() or self._clock() - self._parent_since < PARENT_PATIENCE:
+                return True
         self._keep([Change("degraded", "parent", f"run {parent} has not arrived in {self.name}")])
         return False
 
@@ -191,27 +237,33 @@ class Lane:
             receipt = backend.deliver(batch)
         except (Retry, Halt, OSError, MemoryError):
             raise
-        except Exception as error:
+        except _UNEXPECTED as error:
             reason = str(error) if isinstance(error, Reject) else _describe(error)
             parts: list[Any] = list(batch) if len(batch) > 1 else split(batch[0])
             if len(parts) == 1:
                 return [(batch[0], redact_text(reason))]
             middle = len(parts) // 2
             return self._deliver(parts[:middle]) + self._deliver(parts[middle:])
+        if not isinstance(receipt, Receipt) or not all(isinstance(c, Change) for c in receipt.changes):
+            found = f"{receipt!r:.80}"
+            raise Halt(
+                f"{self.name}: a mistake of the plugin: deliver returned {found}, not a Receipt of Changes"
+            )
         self._keep(receipt.changes)
         return []
 
     def _acknowledge(
         self, cursor: Cursor, batch: Sequence[Record], rejected: list[tuple[Record, str]]
     ) -> None:
+        state = self._snapshot()
         if rejected:
             self.folder.add_rejected(rejected)
             cursor.rejected += len(rejected)
         cursor.records += len(batch)
         cursor.position = self._reader.position.copy()
-        cursor.state = copy.deepcopy(self._context.state) if self._context else {}
+        cursor.state = state
         cursor.finished = False
-        self.folder.save_cursor(cursor)
+        self._save(cursor)
         self._backoff.succeed()
 
     def _rest(self, cursor: Cursor) -> Outcome:
@@ -224,7 +276,7 @@ class Lane:
         if not cursor.finished:
             self._drop_backend()  # before saying so: closing may still write
             cursor.finished = True
-            self.folder.save_cursor(cursor)
+            self._save(cursor)
         return "finished"
 
     def _pace_batches(self, seconds: float) -> None:
@@ -254,17 +306,26 @@ class Lane:
         backend, self._backend = self._backend, None
         if backend is not None:
             self._beat(backend.deadline)
-            with contextlib.suppress(Exception):  # what was acknowledged is safe, see the contract
+            with contextlib.suppress(*_UNEXPECTED):  # what was acknowledged is safe, see the contract
                 backend.close()
 
     def _keep(self, changes: Sequence[Change]) -> None:
-        fresh: dict[tuple[str, str], Change] = {(change.what, change.key): change for change in changes}
-        if fresh.items() <= self._changes.items():
-            return
-        self._changes |= fresh
-        report = self.folder.load_report()
-        report.changes = list(self._changes.values())
-        self.folder.save_report(report)
+        changed = cut = False
+        for change in changes:
+            key = (change.what, change.key)
+            if self._changes.get(key) == change:
+                continue
+            if key not in self._changes and len(self._changes) >= MOST_CHANGES:
+                cut = True
+                continue
+            self._changes[key] = change
+            changed = True
+        if changed or (cut and not self._cut):
+            self._cut = self._cut or cut
+            report = self.folder.load_report()
+            report.changes = list(self._changes.values())
+            report.cut = self._cut
+            self.folder.save_report(report)
 
     def _note_damage(self) -> None:
         if self._reader.damage:
@@ -292,6 +353,13 @@ class Lane:
             self.folder.save_status(status)
 
 
+_UNEXPECTED = (Exception, SystemExit)
+"""Some clients end the process where they should raise."""
+
+
 def _describe(error: BaseException) -> str:
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # a client's own class may fail even at that
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

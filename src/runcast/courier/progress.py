@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -22,11 +23,13 @@ def wait(
     writer: JournalWriter,
     timeout: float,
     check: Callable[[], None] = lambda: None,
+    since: int = 0,
 ) -> bool:
     """Wait until every backend has acknowledged all that `writer` wrote.
 
-    A backend that is paused is not waited for. `check` is called about once a second, to see that the
-    courier lives.
+    A backend that was paused after `since` (ns since 1970) is not waited for: before that, it was by
+    another courier, and a person may have mended it. `check` is called about once a second, to see that
+    the courier lives.
 
     Returns:
         Whether every backend has it all.
@@ -38,21 +41,20 @@ def wait(
     while True:
         behind = {name: missing(layout, run, name, writer) for name in backends}
         behind = {name: count for name, count in behind.items() if count}
-        waiting = [name for name in behind if _status(layout, run, name).state != "paused"]
+        waiting = [name for name in behind if not _is_paused(layout, run, name, since)]
         now = time.monotonic()
         if not waiting or now >= deadline:
             break
         if now >= check_at:
             check()
             check_at = now + 1.0
-        if now >= told and sys.stderr.isatty():
+        if now >= told and _is_terminal():
             spoke = True
             text = ", ".join(f"{name} ({behind[name]} records left)" for name in waiting)
-            sys.stderr.write(f"\r\x1b[Kruncast: delivering to {text}")
-            sys.stderr.flush()
+            _write(f"\r\x1b[Kruncast: delivering to {text}")
         time.sleep(POLL)
     if spoke:
-        sys.stderr.write("\r\x1b[K")
+        _write("\r\x1b[K")
     for name, count in behind.items():
         _say_what_is_left(name, count, _status(layout, run, name))
     return not behind
@@ -77,10 +79,28 @@ def _status(layout: Layout, run: str, backend: str) -> DeliveryStatus:
     return DeliveryFolder(layout.delivery(run, backend)).load_status()
 
 
+def _is_paused(layout: Layout, run: str, backend: str, since: int) -> bool:
+    status = _status(layout, run, backend)
+    return status.state == "paused" and status.time >= since
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # a process without a console, or closed by the script
+        return False
+
+
+def _write(text: str) -> None:
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def _say_what_is_left(backend: str, count: int, status: DeliveryStatus) -> None:
     why = f": {status.error}" if status.error else ""
     if status.state == "paused":
         text = f"{backend} is paused{why}; its {count} records are safe: mend it and run `runcast deliver`"
     else:
         text = f"{backend} still waits for {count} records{why}; the courier goes on (`runcast status`)"
-    sys.stderr.write(f"runcast: {text}\n")
+    _write(f"runcast: {text}\n")

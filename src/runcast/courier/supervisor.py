@@ -3,13 +3,14 @@
 It brings live segments to the disk every half second, wakes the workers when there is news, kills a
 worker that hangs, notices that the trainer is dead, says ``crashed`` for it, and stays until
 everything is delivered. Standard input, one JSON object a line: ``{"run", "backends"}`` announces a
-run, ``{}`` asks to deliver now.
+run, ``{"env"}`` changes its environment, ``{}`` asks to deliver now.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import sys
@@ -17,8 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runcast.courier.closing import close_dead, is_over
+from runcast.courier.closing import close_dead, has_living_writer, is_over
 from runcast.courier.workers import Worker
+from runcast.errors import JournalError
 from runcast.journal import Layout, is_alive
 
 TICK = 0.5
@@ -40,7 +42,7 @@ class Syncer:
         """Sync one run's segments that grew; True where any did."""
         grew = False
         for path in self._layout.journal(run).glob("*.rcj"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # deleted; or a disk that fails, which the trainer says
                 size = path.stat().st_size
                 if size == self._sizes.get(path):
                     continue
@@ -78,7 +80,7 @@ class Supervisor:
         self._pending = b""
         self._live: set[str] = set()
         self._syncer = Syncer(layout)
-        self._woken = 0.0
+        self._woken = self._looked = -math.inf
 
     def add(self, run: str, backends: dict[str, dict[str, Any]]) -> None:
         """Take on a run: name of each backend → its options."""
@@ -90,35 +92,62 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until the trainer is gone and everything is delivered."""
-        idle_since = time.monotonic()
+        idle_since, done = time.monotonic(), 0
         while True:
             self.turn()
-            if any(worker.left for worker in self.workers.values()):
-                if time.monotonic() - idle_since > LINGER:
-                    break
-            elif self._trainer_gone():
+            gone = self._trainer_gone()
+            if gone and not any(worker.left for worker in self.workers.values()):
                 break
-            if not self._trainer_gone():
+            before, done = done, sum(worker.done for worker in self.workers.values())
+            if not gone or done != before:
                 idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > LINGER:
+                break
         self.stop()
+        if self._process and gone:  # nobody asks for it any more
+            with contextlib.suppress(OSError):
+                (self._layout.alive / self._process).unlink()
 
     def turn(self) -> None:
         """One round: tend the workers, listen for up to half a second, sync, wake."""
         for worker in self.workers.values():
             worker.tend()
         urgent = self._listen()
-        if self._trainer_gone():
-            for run in self._live:
-                close_dead(self._layout, run)
-        grew = [run for run in sorted(self._live) if self._syncer.sync(run)]
         now = time.monotonic()
+        if not urgent and now - self._looked < TICK:
+            return  # a busy worker has much to say
+        self._looked = now
+        grew = self._look()
         if urgent or (grew and now - self._woken >= WAKE) or now - self._woken >= 2 * WAKE:
             self._woken = now
             for worker in self.workers.values():
                 worker.wake()
-        for run in [run for run in self._live if run not in grew and is_over(self._layout, run)]:
-            self._live.discard(run)
-            self._syncer.forget(run)
+
+    def _look(self) -> bool:
+        """Sync what grew, close what died, let go of what is over; True where anything grew."""
+        gone = self._trainer_gone()
+        grew = False
+        for run in sorted(self._live):
+            with contextlib.suppress(OSError, JournalError):  # a disk that fails now may not later
+                if gone:
+                    close_dead(self._layout, run)
+                if self._syncer.sync(run):
+                    grew = True
+                elif is_over(self._layout, run):
+                    self._live.discard(run)
+                    self._syncer.forget(run)
+        if gone and not self._once:
+            self._let_go()
+        return grew
+
+    def _let_go(self) -> None:
+        """Tell the workers of runs to which nobody can write any more: their folder may even be gone."""
+        runs = {run for worker in self.workers.values() for run in worker.runs()}
+        for run in runs:
+            with contextlib.suppress(OSError, JournalError):
+                if not has_living_writer(self._layout, run):
+                    for worker in self.workers.values():
+                        worker.end(run)
 
     def stop(self) -> None:
         """End the workers."""
@@ -126,7 +155,9 @@ class Supervisor:
             worker.stop()
 
     def _trainer_gone(self) -> bool:
-        return not self._process or not is_alive(self._layout.alive, self._process)
+        if not self._process:  # `runcast deliver`; or a full disk had no room for the trainer's lock
+            return self._commands is None
+        return not is_alive(self._layout.alive, self._process)
 
     def _listen(self) -> bool:
         """Take in commands and answers; True where the trainer is waiting for delivery."""
@@ -152,14 +183,29 @@ class Supervisor:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             command = json.loads(line)
+            if command.get("env"):
+                _set_environment(command["env"])
+                for worker in self.workers.values():
+                    worker.renew()
             if "run" in command:
                 self.add(command["run"], command["backends"])
         return True
 
 
+def _set_environment(changed: dict[str, str | None]) -> None:
+    """What the script changed since; workers that start from now on see it."""
+    for name, value in changed.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 def main() -> None:
     """Entry point: ``supervisor <dir> <trainer's lock>``."""
     directory, process = sys.argv[1:3]
+    if os.fork():
+        os._exit(0)  # so the courier is no child of the trainer, which may wait for all of its own
     with contextlib.suppress(OSError):
         os.nice(10)  # the training goes first
     Supervisor(Layout(directory), process, 0).run()

@@ -1,9 +1,10 @@
 """The process that talks to one tracker. It can hang, crash or be killed, and harms nobody else.
 
 Standard input, one JSON object a line, from the supervisor: ``{"run", "options"}`` begins a run,
-``{}`` says that there may be news. Standard output, back: ``{"busy": seconds}`` before each call into
-the tracker, ``{"idle": seconds or null, "left": n}`` when there is nothing to do. End of input: the
-supervisor is gone, so stop; the cursors are safe.
+``{"end": run}`` says that nothing more will come of it, ``{}`` that there may be news. Standard output,
+back: ``{"busy": seconds, "on": run, "done": n}`` before each call into the tracker, ``{"idle": seconds or
+null, "told": n, "left": n, "paused": n, "done": n}`` when there is nothing to do (``told``: how many runs
+it was given so far). End of input: the supervisor is gone, so stop; the cursors are safe.
 """
 
 from __future__ import annotations
@@ -28,21 +29,25 @@ def serve(delivery: Delivery, commands: int, answers: int) -> None:
         commands, answers: descriptors of the two pipes.
     """
     pending = b""
+    told = 0
+    wait: float | None = None
     while True:
+        if select.select([commands], [], [], wait)[0]:
+            data = os.read(commands, 1 << 16)
+            if not data:
+                return
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                command = json.loads(line)
+                if "run" in command:
+                    told += 1
+                    delivery.add(command["run"], command["options"])
+                elif "end" in command:
+                    delivery.end(command["end"])
         wait = delivery.work()
-        left = sum(run not in delivery.paused for run in delivery.lanes)
-        _say(answers, {"idle": wait, "left": left})
-        select.select([commands], [], [], wait)
-        if not select.select([commands], [], [], 0)[0]:
-            continue
-        data = os.read(commands, 1 << 16)
-        if not data:
-            return
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            command = json.loads(line)
-            if "run" in command:
-                delivery.add(command["run"], command["options"])
+        paused = len(delivery.paused & delivery.lanes.keys())
+        left = len(delivery.lanes) - paused
+        _say(answers, {"idle": wait, "told": told, "left": left, "paused": paused, "done": delivery.done})
 
 
 def _say(answers: int, answer: dict[str, Any]) -> None:
@@ -53,11 +58,13 @@ def _say(answers: int, answer: dict[str, Any]) -> None:
 def main() -> None:
     """Entry point: ``worker <dir> <backend> [once]``."""
     directory, name = sys.argv[1:3]
-    answers = os.dup(1)
+    # A client that starts a program of its own must hand it neither of our pipes.
+    commands, answers = os.dup(0), os.dup(1)
     # A tracker's client may print whatever it likes, secrets included: not into our pipe, not to disk.
     quiet = os.open(
         os.environ.get("RUNCAST_DEBUG_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
     )
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
 
@@ -66,15 +73,12 @@ def main() -> None:
 
         return backend_class(name)
 
-    delivery = Delivery(
-        Layout(directory),
-        name,
-        find,
-        beat=lambda seconds: _say(answers, {"busy": seconds}),
-        once="once" in sys.argv[3:],
-    )
+    def beat(run: str, seconds: float) -> None:
+        _say(answers, {"busy": seconds, "on": run, "done": delivery.done})
+
+    delivery = Delivery(Layout(directory), name, find, beat=beat, once="once" in sys.argv[3:])
     try:
-        serve(delivery, 0, answers)
+        serve(delivery, commands, answers)
     finally:
         delivery.close()
 

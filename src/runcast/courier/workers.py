@@ -13,10 +13,13 @@ from typing import Any
 from runcast.courier.command import python
 from runcast.courier.folder import DeliveryFolder, DeliveryStatus
 from runcast.courier.pace import Backoff
+from runcast.courier.pending import is_pending
 from runcast.journal import Layout
 
 GRACE = 2.0
 """Seconds on top of a backend's own deadline."""
+START = 300.0
+"""Seconds from a process's start to its first word; Python itself may stand on a slow network disk."""
 
 
 class Worker:
@@ -34,10 +37,18 @@ class Worker:
         self._once = once
         self.left = 0
         """Runs that it has not finished with."""
+        self.paused = 0
+        """Runs that need a person."""
+        self.done = 0
+        """Grows with what it delivers."""
         self._woken = False
         self._layout = layout
         self._clock = clock
         self._runs: dict[str, dict[str, Any]] = {}
+        self._ended: set[str] = set()
+        self._done_before = 0
+        self._told = 0
+        self._on: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._pending = b""
         self._outgoing = b""
@@ -54,8 +65,21 @@ class Worker:
     def add(self, run: str, options: dict[str, Any]) -> None:
         """Give it a run."""
         self._runs[run] = options
+        self._ended.discard(run)
         self.left = max(1, self.left)
-        self._send({"run": run, "options": options})
+        if self._process is not None:
+            self._told += 1
+            self._send({"run": run, "options": options})
+
+    def runs(self) -> list[str]:
+        """Runs of which more may come."""
+        return [run for run in self._runs if run not in self._ended]
+
+    def end(self, run: str) -> None:
+        """Say that nothing more will come of a run."""
+        if run in self._runs and run not in self._ended:
+            self._ended.add(run)
+            self._send({"end": run})
 
     def wake(self) -> None:
         """Say that there may be news."""
@@ -87,6 +111,8 @@ class Worker:
         if not data:
             process = self._process
             if process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=GRACE)  # it said goodbye: its own code tells more than ours
                 process.kill()
                 process.wait()
                 self._died(f"its process ended with code {process.returncode}; trying again")
@@ -94,16 +120,26 @@ class Worker:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             answer = json.loads(line)
+            self.done += answer["done"] - self._done_before
+            self._done_before = answer["done"]
             if "busy" in answer:
+                self._on = answer["on"]
                 self._deadline = self._clock() + answer["busy"] + GRACE
             else:
+                self._on = None
                 self._woken = False
                 self._deadline = 0.0
-                self.left = answer["left"]
+                if answer["told"] == self._told:  # else it has not heard of all of them
+                    self.left, self.paused = answer["left"], answer["paused"]
                 self._backoff.succeed()
 
+    def renew(self) -> None:
+        """The environment changed: where that may mend what is paused, start over with the new one."""
+        if self.paused and self._process is not None and not self._deadline:
+            self.stop()
+
     def stop(self) -> None:
-        """End it: its input closes, it finishes the call it is in, and after its deadline it is killed."""
+        """End it: its input closes, and it has a moment to finish the call that it is in."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -118,33 +154,51 @@ class Worker:
             process.wait()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            python(
-                "runcast.courier.worker", str(self._layout.root), self.name, *(["once"] if self._once else [])
-            ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
+        # What was delivered to the end since the last start is nobody's business any more.
+        self._runs = {
+            run: options for run, options in self._runs.items() if is_pending(self._layout, run, self.name)
+        }
+        self.left = len(self._runs)
+        if not self._runs:
+            return
+        once = ["once"] if self._once else []
+        try:
+            self._process = subprocess.Popen(
+                python("runcast.courier.worker", str(self._layout.root), self.name, *once),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C is for `runcast deliver`, which ends its workers
+            )
+        except OSError as error:  # no memory, too many processes
+            self._died(f"its process cannot be started: {error.strerror}; trying again")
+            return
         if self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)
         self._pending = b""
-        self._deadline = self._clock() + 60.0  # imports; its first answer takes this back
-        self._outgoing = b"".join(
-            json.dumps({"run": run, "options": options}).encode() + b"\n"
-            for run, options in self._runs.items()
-        )
-        self.left = len(self._runs)
+        self._done_before = 0
+        self._told = len(self._runs)
+        self._deadline = self._clock() + START
+        commands: list[dict[str, Any]] = [{"run": run, "options": o} for run, o in self._runs.items()]
+        commands += [{"end": run} for run in self._ended & self._runs.keys()]
+        self._outgoing = b"".join(json.dumps(command).encode() + b"\n" for command in commands)
         self._flush()
 
     def _died(self, why: str) -> None:
-        self._process = None
+        process, self._process = self._process, None
+        for pipe in (process.stdin, process.stdout) if process else ():
+            if pipe is not None:
+                pipe.close()
         self._deadline = 0.0
         self._outgoing = b""
         self._woken = False
         delay = self._backoff.fail()
         self._start_at = self._clock() + delay
-        for run in self._runs:
+        on, self._on = self._on, None
+        if on in self._runs:
+            self._runs[on] = self._runs.pop(on)  # the others have their turn before the one that kills
+        for run in self._runs if on is None else [on]:
             folder = DeliveryFolder(self._layout.delivery(run, self.name))
             if folder.path.is_dir() and not folder.load_cursor().finished:
                 now = time.time_ns()

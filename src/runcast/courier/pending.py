@@ -1,0 +1,26 @@
+"""What a backend still has to get: decided from the journal and the cursor alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runcast.courier.closing import beginnings, segments
+from runcast.courier.folder import DeliveryFolder
+from runcast.journal import Layout
+
+
+def destinations(layout: Layout, run: str) -> dict[str, dict[str, Any]]:
+    """The backends that any process of the run asked for; the latest options of each, without secrets."""
+    result: dict[str, dict[str, Any]] = {}
+    for record in beginnings(layout.journal(run)):
+        result |= record.backends
+    return result
+
+
+def is_pending(layout: Layout, run: str, backend: str) -> bool:
+    """Whether the backend may lack something of the run."""
+    cursor = DeliveryFolder(layout.delivery(run, backend)).load_cursor()
+    if not cursor.finished:
+        return True
+    # Finished, and then resumed: that writes segments which the cursor has never seen.
+    return any(found.last for _, found in segments(layout.journal(run), cursor.position.offsets))
