@@ -67,7 +67,9 @@ def _points(run: OpenRun, summaries: list[Any]) -> dict[str, list[Any]]:
 
 
 def _files(run: OpenRun, text: str) -> dict[str, bytes]:
-    return {path: (run.blobs / sha[:2] / sha).read_bytes() for path, sha, _ in json.loads(text)}
+    """By digest; content that is not there, or never was, is left out."""
+    known = {path: run.blobs / sha[:2] / sha for path, sha, _ in json.loads(text) if sha.isalnum()}
+    return {path: blob.read_bytes() for path, blob in known.items() if blob.is_file()}
 
 
 def _text(value: str | bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ class TestWandb(BackendContract):
     backend = WandbBackend
     sdk = ("wandb",)
     url_option = "base_url"
+    time_resolution = 1000  # a double of seconds
     keeps_last_step = True  # records of one step become one row
 
     @pytest.fixture(autouse=True)

@@ -23,11 +23,14 @@ def _artifact(*files: FileRef) -> Callable[[Story], Story]:
     return lambda story: story.say(Artifact, name="poison", type="file", files=list(files), digest="ab" * 32)
 
 
+PRIVATE, CONTENT = "diary.txt", b"dear diary"
+"""A file in the project's folder that nobody has logged."""
+
 POISONS: dict[str, Callable[[Story], object]] = {
     "step beyond int64": lambda story: story.say(Metrics, step=2**63, values={"far": 1.0, "away": 2.0}),
     "step far below": lambda story: story.say(Metrics, step=-(10**30), values={"far": 1.0}),
     "missing content": _artifact(FileRef("gone", "0" * 64, 5)),
-    "digest that is a path": _artifact(FileRef("x", "../../../../etc/passwd", 1)),
+    "digest that is a path": _artifact(FileRef("x", f"../{PRIVATE}", len(CONTENT))),
 }
 
 
@@ -39,6 +42,7 @@ class Refusal(Kit):
         """The rest of the batch arrives once, whether the process lived through the refusal or not."""
         for dies in (False, True):
             courier = carry(_around(POISONS[poison]))
+            (courier.root / PRIVATE).write_bytes(CONTENT)
             if dies:
                 courier.carry(courier.records, acknowledge=False)
                 courier.rejected.clear()
@@ -82,3 +86,5 @@ class Refusal(Kit):
         if self.view(courier).holds("artifacts"):
             names = {self.view(courier).said(name, ["fine", "also fine"]) for name in seen.artifacts or {}}
             assert {"fine", "also fine"} <= names
+            kept = [content for files in (seen.artifacts or {}).values() for content in files.values()]
+            assert CONTENT not in kept, "a digest led the backend to a file that nobody logged"
