@@ -20,7 +20,7 @@ from runcast.courier.pace import Backoff
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
 from runcast.journal import JournalReader, Layout
 from runcast.plugins.backend import Backend, OpenRun
-from runcast.receipts import Change
+from runcast.receipts import Change, Receipt, Ref
 from runcast.records import Record, RunStarted, split
 from runcast.redact import redact_text
 
@@ -151,12 +151,21 @@ class Lane:
             raise
         except Exception as error:
             raise Halt(f"{self.name}: opening the run failed: {_describe(error)}") from error
+        if not isinstance(ref, Ref):
+            raise Halt(f"{self.name}: open() must return a Ref, not {type(ref).__name__}: update the plugin")
         self._backend = backend
         if ref != cursor.ref or self._context.state != cursor.state:
             cursor.ref = ref
             cursor.state = copy.deepcopy(self._context.state)
-            self.folder.save_cursor(cursor)
+            self._save(cursor)
         return True
+
+    def _save(self, cursor: Cursor) -> None:
+        try:
+            self.folder.save_cursor(cursor)
+        except (TypeError, ValueError, RecursionError) as error:
+            self._cursor = None  # what stands on disk counts
+            raise Halt(f"{self.name}: run.state is not JSON-like ({error}): update the plugin") from error
 
     def _started(self, cursor: Cursor, batch: Sequence[Record]) -> RunStarted:
         if not cursor.started:
@@ -198,6 +207,8 @@ class Lane:
                 return [(batch[0], redact_text(reason))]
             middle = len(parts) // 2
             return self._deliver(parts[:middle]) + self._deliver(parts[middle:])
+        if not _is_receipt(receipt):
+            raise Halt(f"{self.name}: deliver() must return a Receipt of Changes: update the plugin")
         self._keep(receipt.changes)
         return []
 
@@ -211,7 +222,7 @@ class Lane:
         cursor.position = self._reader.position.copy()
         cursor.state = copy.deepcopy(self._context.state) if self._context else {}
         cursor.finished = False
-        self.folder.save_cursor(cursor)
+        self._save(cursor)
         self._backoff.succeed()
 
     def _rest(self, cursor: Cursor) -> Outcome:
@@ -290,6 +301,13 @@ class Lane:
         if (old.state, old.error, old.failures) != (status.state, status.error, status.failures):
             self._status = status
             self.folder.save_status(status)
+
+
+def _is_receipt(answer: Any) -> bool:
+    """What a plugin written without types gives back need not be what it should."""
+    if not isinstance(answer, Receipt) or not isinstance(answer.changes, Sequence):
+        return False
+    return all(isinstance(change, Change) for change in answer.changes)
 
 
 def _describe(error: BaseException) -> str:
