@@ -15,7 +15,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "plugins" / "runcast-csv"
 TRAIN = """
 import runcast
-with runcast.start("exp", backends=["csv", "local"], params={"lr": 0.1}, config={"csv": {"dir": "out"}}) as run:
+config = {"csv": {"dir": "out"}}
+with runcast.start("exp", backends=["csv", "local"], params={"lr": 0.1}, config=config) as run:
     for step in range(50):
         run.log({"loss": 1 / (step + 1)}, step=step)
 assert run.report().complete, run.report()
@@ -36,7 +37,6 @@ def installed(metadata: Callable[[str], Path], environment: Callable[..., dict[s
 
 def test_it_is_listed(installed: dict[str, str], project: Path) -> None:
     """``runcast plugins`` names package, version and backend; nothing is wrong with it."""
-    command = [sys.executable, "-m", "runcast.cli.app", "plugins", "--json"]
     code = "from runcast.cli import main; import sys; sys.argv = ['runcast', 'plugins', '--json']; main()"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=installed)
