@@ -190,7 +190,7 @@ class Lane:
         """The backend's memory as it will be read back."""
         state = self._context.state if self._context else {}
         try:
-            copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(state), type=dict[str, Any])
+            copied: dict[str, Any] = codec.from_json(codec.to_json(state), dict[str, Any])
         except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
             raise Halt(
                 f"{self.name}: a mistake of the plugin: run.state is not JSON-like: {error}"

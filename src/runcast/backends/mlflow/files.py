@@ -8,6 +8,7 @@ aliases, metadata and every file's sha256. Text stands at ``text/<key>/<step>.tx
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ from runcast.backends.mlflow.residual import Residual, line, shown
 from runcast.codec import pack
 from runcast.errors import Reject
 from runcast.records import Artifact, FileRef, Media
+
+# Digests come from the journal: one that is a path would lead to any file of this user.
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Files:
@@ -115,7 +119,7 @@ class Files:
                 f"artifact {record.name!r}: the path {file.path!r} leaves its folder: use a relative path"
             )
         source = self._blob(file)
-        if not source.is_file():
+        if not _SHA256.fullmatch(file.sha256) or not source.is_file():
             raise Reject(
                 f"artifact {record.name!r}: the content of {file.path!r} is missing from {source.parent}"
             )
@@ -154,7 +158,11 @@ class Files:
         path = self._free(record, _identity(fact))
         if content is not None:
             self.put(path, content)
-        elif record.file is not None and self._blob(record.file).is_file():
+        elif (
+            record.file is not None
+            and _SHA256.fullmatch(record.file.sha256)
+            and self._blob(record.file).is_file()
+        ):
             self._link(path, self._blob(record.file))
         else:
             raise Reject(f"media {record.key!r} at step {record.step} has no content")

@@ -20,8 +20,9 @@ LOCATION_LIMIT = 156
 # ``.`` or ``..`` segment, no slash at either end, and nothing that begins with two dots.
 _PATH = r"\A/|/\Z|(?<=/)/|(?<![^/])\.{1,2}(?![^/])|\A\.\."
 _KEY = re.compile(rf"[^/\w.\- :]|{_PATH}")
-# ``runcast.`` is where this backend keeps its own tags.
-_TAG = re.compile(rf"[^/\w.\- :]|{_PATH}|\Ar(?=uncast\.)")
+# ``runcast.`` is where this backend keeps its own tags; the others are where MLflow keeps what it has told.
+_OWN = r"\Ar(?=uncast\.)|\Am(?=lflow\.(?:runName|note\.content|parentRunId|user)\Z)"
+_TAG = re.compile(rf"[^/\w.\- :]|{_PATH}|{_OWN}")
 # Names that a database stores but no encoding or URL carries.
 _TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # Artifact paths travel unquoted in URLs, so fewer characters are safe. "@" marks our own versions.
@@ -36,7 +37,7 @@ def key(name: str) -> str:
 
 
 def tag(name: str) -> str:
-    """The name of a tag; as `key`, but never one of this backend's own."""
+    """The name of a tag; as `key`, but never one in which this backend puts something else."""
     return escape(name, _TAG, KEY_LIMIT)
 
 

@@ -59,6 +59,7 @@ class TensorBoardBackend(Backend):
     capabilities = CAPABILITIES
     # Blobs on another file system are copied file by file, and one may be large.
     deadline = 600.0
+    _prune = True
 
     def open(self, run: OpenRun) -> Ref:
         """Find or make the run's folder, and bring its files back to what was acknowledged."""
@@ -73,6 +74,7 @@ class TensorBoardBackend(Backend):
             header = frame(version_event(run.started.time))
             self._file = EventFile(self._folder / self._facts.events, state["length"], header)
             self._encoder, self._first = ScalarEncoder(), True
+            self._clean(state["facts"])
             if self._file.missing:
                 self._facts.missing_bytes += self._file.missing
                 state["facts"] = self._save_facts(self._facts.encode(), state["facts"] + 1)
@@ -87,8 +89,12 @@ class TensorBoardBackend(Backend):
         draft = Draft(self._run, self._folder, self._encoder, self._facts, state["steps"], set(state["back"]))
         number = state["facts"]
         with self._explained(self._folder):
-            draft.add(batch)
-            document = _encode(draft.facts) if draft.changed else b""
+            try:
+                draft.add(batch)
+                document = _encode(draft.facts) if draft.changed else b""
+            except Reject:
+                self._prune = False
+                raise
             self._file.append(b"".join(draft.events))
             if draft.changed:
                 number = self._save_facts(document, number + 1)
@@ -163,10 +169,20 @@ class TensorBoardBackend(Backend):
             ) from None
 
     def _save_facts(self, document: bytes, number: int) -> int:
-        """Write the facts under a new number; the number acknowledged last stays readable."""
+        """Write the facts under a new number; the number acknowledged last stays readable.
+
+        That is the one before; but the parts of a batch that was refused are acknowledged together, so
+        from a refusal on, the next `open` cleans up.
+        """
         write_whole(self._facts_file(number), document)
-        self._facts_file(number - 2).unlink(missing_ok=True)
+        if self._prune:
+            self._facts_file(number - 2).unlink(missing_ok=True)
         return number
+
+    def _clean(self, acknowledged: int) -> None:
+        for path in self._run.folder.glob("facts-*.json"):
+            if path != self._facts_file(acknowledged):
+                path.unlink(missing_ok=True)
 
     def _facts_file(self, number: int) -> Path:
         return self._run.folder / f"facts-{number}.json"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from runcast.backends.wandb import spelling
+from runcast.errors import Reject
 from runcast.formats import wandb_log
 from runcast.plugins import Change, OpenRun
 from runcast.records import Artifact
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
 
 
@@ -22,6 +25,7 @@ def entry(record: Artifact, run: OpenRun, where: wandb_log.Run) -> tuple[wandb_l
     often it is written.
 
     Raises:
+        Reject: a file's digest is none.
         OSError: a file of the artifact cannot be read.
     """
     name, kind = spelling.artifact(record.name), _type(record.type)
@@ -35,6 +39,10 @@ def entry(record: Artifact, run: OpenRun, where: wandb_log.Run) -> tuple[wandb_l
         changes.append(
             Change(what="degraded", key=record.name, detail="metadata W&B cannot hold became text")
         )
+    for file in record.files:
+        # It comes from the journal: one that is a path would lead to any file of this user.
+        if not _SHA256.fullmatch(file.sha256):
+            raise Reject(f"wandb: artifact {record.name!r}: {file.path!r} has no sha256: log it again")
     files = [_file(run.blob(f), f.path, f.size) for f in sorted(record.files, key=lambda f: f.path)]
     identity = f"{where.run_id}/{record.writer}/{record.seq}/{record.name}/{record.digest}"
     made = wandb_log.Artifact(

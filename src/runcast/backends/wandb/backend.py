@@ -89,6 +89,7 @@ class WandbBackend(Backend):
         before = copy.deepcopy(self._run.state)
         try:
             changes = [change for record in batch for change in self._scribe.take(record)]
+            self._scribe.settle()
             self._write()
         except BaseException as error:
             self._scribe.forget()

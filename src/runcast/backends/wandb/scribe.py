@@ -66,6 +66,11 @@ class Scribe:
             self.transcript.reopen()
         return self._methods[type(record)](record)
 
+    def settle(self) -> None:
+        """End the run again, where only something late, from a forked worker say, took the end back."""
+        if self._state["tail"] is None and self._state.get("end") and not self._state.get("began"):
+            self.transcript.finish(*self._state["end"])
+
     def forget(self) -> None:
         """Drop what was made and not written."""
         self.transcript.take()
@@ -76,6 +81,9 @@ class Scribe:
         self.transcript.say(msgspec.structs.replace(self.where, tags=tags, notes=notes))
 
     def _started(self, record: RunStarted) -> list[Change]:
+        # Who logs to the run and has not had the last word; a resumed run has only its new process.
+        others = [] if record.resumed else self._state.get("began", [])
+        self._state["began"] = [w for w in others if w != record.writer] + [record.writer]
         spelled = {"run": (self._run.id, self.where.run_id)}
         if self.where.project == spelling.project(record.experiment):
             spelled["project"] = (record.experiment, self.where.project)
@@ -164,6 +172,8 @@ class Scribe:
         return changes
 
     def _finished(self, record: RunFinished) -> list[Change]:
+        self._state["end"] = [record.status, record.error, record.time]
+        self._state["began"] = [w for w in self._state.get("began", []) if w != (record.of or record.writer)]
         self.transcript.finish(record.status, record.error, record.time)
         return []
 

@@ -1,0 +1,147 @@
+"""Names, values and paths that break trackers; each has broken one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+NAMES: tuple[str, ...] = (
+    "",
+    " ",
+    " edges ",
+    ".",
+    "..",
+    "../up",
+    "a/../b",
+    "/root",
+    "tail/",
+    "a//b",
+    "a/b/c",
+    "a\\b",
+    "a.b",
+    "a:b",
+    "a,b",
+    "a|b",
+    "a=b",
+    "a#b?c%d",
+    "%2e%2e",
+    "'q'\"",
+    "<script>",
+    "line\nbreak",
+    "tab\t",
+    "nul\0",
+    "\x1b[31m",
+    "\ud800",
+    "é",
+    "e\u0301",
+    "日本語",
+    "😀",
+    "עברית",
+    "Case",
+    "case",
+    "-",
+    "--help",
+    "~",
+    "$float",
+    "$HOME",
+    "{}",
+    "_x41_",
+    "_step",
+    "_timestamp",
+    "_wandb",
+    "step",
+    "id",
+    "CON",
+    "null",
+    "mlflow.runName",
+    "mlflow/x",
+    "runcast",
+    "runcast/x",
+    "runcast.status",
+    "text_summary",
+    "x/text_summary",
+    "_hparams_/x",
+    "n" * 256,
+    "m" * 3000,
+    "m" * 3000 + "2",
+    "日" * 300,
+)
+"""Names of metrics, params, tags, texts and artifacts; no two are equal, many nearly are."""
+
+NUMBERS: tuple[bool | int | float, ...] = (
+    0.1,
+    -0.0,
+    5e-324,
+    1.7976931348623157e308,
+    16777217.0,
+    1e-45,
+    math.nan,
+    math.inf,
+    -math.inf,
+    True,
+    False,
+    0,
+    -1,
+    2**31,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**63 - 1,
+    -(2**63),
+    2**64,
+    10**400,
+    -(10**400),
+)
+"""Values of metrics."""
+
+SETTINGS: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    1,
+    1.0,
+    0.1,
+    2**53 + 1,
+    2**70,
+    math.nan,
+    math.inf,
+    "",
+    "1",
+    "None",
+    "nan",
+    "é😀",
+    "line\nbreak",
+    "nul\0",
+    "\ud800",
+    "'; DROP TABLE runs; --",
+    [],
+    [1, [2, {"a": None}]],
+    {},
+    {"a": {"b": [1.5]}},
+    {"$float": "nan"},
+    {"": 1},
+)
+"""Values of params."""
+
+STEPS: tuple[int, ...] = (0, 1, 1, 5, 3, -2, 0, 2**31, 2**40, 7)
+"""Steps in an order that no tracker expects."""
+
+PATHS: tuple[str, ...] = (
+    "plain.txt",
+    "deep/er/file",
+    " space ",
+    "dot.",
+    ".hidden",
+    "a:b",
+    "a\\b",
+    "%2e%2e",
+    "é",
+    "日本",
+    "#x?y",
+    "-rf",
+    "CON",
+    "n" * 200,
+)
+"""Paths inside an artifact that a file system can hold."""
+
+ESCAPES: tuple[str, ...] = ("../x", "a/../../x", "/etc/x", "..", "a/..", "./../x", "x\0y")
+"""Paths that lead out of an artifact, or nowhere; the facade never makes them, a stranger's journal may."""

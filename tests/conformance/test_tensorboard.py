@@ -1,0 +1,65 @@
+"""TensorBoard's folder, read back with TensorBoard's own reader, and runcast.json where it has no slot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
+
+from runcast.backends.tensorboard import TensorBoardBackend
+from runcast.codec import unpack
+from runcast.plugins import OpenRun
+from runcast.testing import BackendContract, ReadBack
+
+SUFFIX = "/text_summary"
+
+
+class TestTensorBoard(BackendContract):
+    """Scalars and texts as TensorBoard shows them."""
+
+    backend = TensorBoardBackend
+    sdk = ("tensorboard", "torch", "tensorflow")
+    time_resolution = 1000  # a double of seconds
+
+    def read_back(self, run: OpenRun) -> ReadBack:
+        """The event file of scalars and texts; the rest from the document beside it."""
+        folder = run.resolve("runs") / run.state["folder"]
+        facts = unpack(json.loads((folder / "runcast.json").read_text()))
+        names: dict[str, str] = facts["keys"]
+        (events,) = (p for p in folder.glob("events.out.tfevents.*") if ".hparams." not in p.name)
+        reader = EventAccumulator(
+            str(events), size_guidance=dict.fromkeys(["scalars", "tensors"], 0)
+        ).Reload()
+        tags = reader.Tags()
+        texts = [tag for tag in tags["tensors"] if not tag.startswith("_runcast_/")]
+        return ReadBack(
+            params=facts["params"],
+            metrics={
+                names.get(tag, tag): [
+                    (e.step, round(e.wall_time * 1e9), e.value) for e in reader.Scalars(tag)
+                ]
+                for tag in tags["scalars"]
+            },
+            tags=facts["tags"],
+            note=facts["note"] or "",
+            texts={
+                names.get(tag, tag.removesuffix(SUFFIX)): [(e.step, _text(e)) for e in reader.Tensors(tag)]
+                for tag in texts
+            },
+            artifacts={each["name"]: _files(folder / each["folder"]) for each in facts["artifacts"]},
+            status=facts["status"],
+            experiment=facts["experiment"],
+            name=facts["name"],
+            parent=facts["parent_folder"] or "",
+        )
+
+
+def _text(event: Any) -> str:
+    return str(tensor_util.make_ndarray(event.tensor_proto).ravel()[0].decode("utf-8", "surrogatepass"))
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
