@@ -68,6 +68,9 @@ def _print(reports: list[RunReport]) -> None:
                 safe(backend.error or _rejected(len(backend.rejected)), most=200),
             )
     out.print(table)
+    for found in reports:
+        if found.error:
+            out.print(safe(f"{found.run}: {found.error}", "red", most=300))
 
 
 def _rejected(count: int) -> str:
