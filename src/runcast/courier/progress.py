@@ -56,7 +56,8 @@ def wait(
     if spoke:
         _write("\r\x1b[K")
     for name, count in behind.items():
-        _say_what_is_left(name, count, _status(layout, run, name))
+        if timeout > 0 or name not in waiting:  # who did not want to wait knows that something is left
+            _say_what_is_left(name, count, _status(layout, run, name))
     return not behind
 
 

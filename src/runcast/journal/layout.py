@@ -8,7 +8,7 @@
       blobs/ab/ab12…              files by their sha256
       runs/<run>/
         journal/<writer>-0000.rcj segments
-        delivery/<backend>/       cursor.json, status.json, report.json, rejected.rcj, lock, state/
+        delivery/<backend>/       cursor.json, status.json, report.json, rejected.jsonl, lock, state/
 """
 
 from __future__ import annotations
