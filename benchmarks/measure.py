@@ -43,34 +43,41 @@ def medians(
     }
 
 
-def isolated(function: str, *arguments: Any, **environment: str) -> Any:
-    """Call ``module:function`` in a fresh interpreter and a fresh folder; gives its JSON result."""
+def isolated(function: str, *arguments: Any, folder: str | None = None, **environment: str) -> Any:
+    """Call ``module:function`` in a fresh interpreter; gives its JSON result.
+
+    It runs in `folder`, or in a fresh one that is removed afterwards.
+    """
+    if folder is None:
+        # A courier may still be writing there.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as fresh:
+            return isolated(function, *arguments, folder=fresh, **environment)
+    Path(folder).mkdir(exist_ok=True)
     module, _, name = function.partition(":")
     code = (
         f"import json, sys; from {module} import {name};"
         f"result = {name}(*json.loads(sys.argv[1])); print('\\nRESULT ' + json.dumps(result), flush=True)"
     )
     root = str(Path(__file__).resolve().parent.parent)
-    with tempfile.TemporaryDirectory() as folder:
-        env = {
-            **os.environ,
-            "PYTHONPATH": root,
-            "HOME": folder,
-            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", f"{folder}/.cache"),
-            "WANDB_ERROR_REPORTING": "false",
-            "WANDB_SILENT": "true",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            **environment,
-        }
-        env.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed packages are: compiled
-        done = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(arguments)],
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    env = {
+        **os.environ,
+        "PYTHONPATH": root,
+        "HOME": folder,
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", f"{folder}/.cache"),
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_SILENT": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **environment,
+    }
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed packages are: compiled
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(arguments)],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(f"{function} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.rpartition("RESULT ")[2])

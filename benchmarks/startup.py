@@ -28,12 +28,13 @@ def start_times() -> list[float]:
     Path("runcast.toml").write_text(CONFIG)
     import runcast
 
-    times = []
+    times, runs = [], []
     for number in range(5):
         began = time.perf_counter()
-        run = runcast.start("bench", name=f"n{number}", params={"lr": 0.1})
+        runs.append(runcast.start("bench", name=f"n{number}", params={"lr": 0.1}))
         times.append((time.perf_counter() - began) * 1e3)
-        run.finish(timeout=0)
+    for run in runs:  # and wait, so that no courier is at work when the next process is timed
+        run.finish(timeout=60)
     return times
 
 
@@ -57,13 +58,15 @@ def rows() -> list[Row]:
     ).stdout.strip()
     with tempfile.TemporaryDirectory() as cache:
         environment = {"XDG_CACHE_HOME": os.path.realpath(cache)}
-        cold = isolated("benchmarks.startup:start_times", **environment)
-        warm = isolated("benchmarks.startup:start_times", **environment)
-    later = statistics.median(cold[1:] + warm[1:])
+        folder = str(Path(cache) / "project")  # the same one, as a project is
+        cold = isolated("benchmarks.startup:start_times", folder=folder, **environment)
+        rounds = [isolated("benchmarks.startup:start_times", folder=folder, **environment) for _ in range(5)]
+    first = statistics.median(times[0] for times in rounds)
+    later = statistics.median(time for times in rounds for time in times[1:])
     return [
         Row("import runcast", f"{cost * 1e3:.0f} ms", "≤ 100 ms", cost <= 0.1),
         Row("  heavy modules imported by it", found or "none", "none", not found),
-        Row("first start of a process", f"{warm[0]:.1f} ms", "≤ 30 ms", warm[0] <= 30),
+        Row("first start of a process", f"{first:.1f} ms", "≤ 30 ms", first <= 30),
         Row("  later starts of a process", f"{later:.1f} ms", "≤ 30 ms", later <= 30),
         Row("  the very first, after the settings changed", f"{cold[0]:.0f} ms"),
     ]
