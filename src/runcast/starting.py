@@ -15,11 +15,11 @@ from runcast.config.preflight import preflight, public_options
 from runcast.courier.closing import beginnings, close_dead
 from runcast.errors import ConfigError, UsageError
 from runcast.journal import Ends, JournalWriter, Layout, ends
+from runcast.notices import warn
 from runcast.records import Media, Metrics, RunStarted
 from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.run import Run
 from runcast.session import Session, session
-from runcast.trouble import warn
 
 if TYPE_CHECKING:
     from runcast.plugins.backend import Backend

@@ -6,19 +6,13 @@ from collections.abc import Callable, Sequence
 
 from runcast.errors import UsageError
 from runcast.normalize import Problem
+from runcast.notices import warn
 from runcast.records import Lost
 from runcast.redact import redact_text
 
 MOST_NAMES = 1000
 """Problems that are told apart; a script that makes up names must not fill memory and log with them."""
 _MORE = f"more than {MOST_NAMES} names had a problem: the others are counted together"
-
-
-def warn(message: str) -> None:
-    """Tell a person, through the logger ``runcast``."""
-    import logging  # 5 ms that a run without trouble need not pay
-
-    logging.getLogger("runcast").warning("%s", message)
 
 
 class Trouble:

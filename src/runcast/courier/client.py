@@ -13,7 +13,7 @@ from typing import Any
 
 from runcast.courier.command import python
 from runcast.journal import Layout
-from runcast.trouble import warn
+from runcast.notices import warn
 
 LAST_WORDS = 2.0
 """Seconds that the end of the process waits for a courier that is still starting to take its commands."""

@@ -1,0 +1,87 @@
+"""The shape of the house: imports point down, and no tracker's client is imported where it must not be."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import runcast
+
+SOURCE = Path(runcast.__file__).parent
+LAYERS = (
+    {"errors", "records", "receipts", "codec", "names", "redact", "notices", "cache", "entries"},
+    {"journal", "formats", "normalize", "media"},
+    {"plugins", "config"},
+    {"catalog"},
+    {"backends"},
+    {"courier"},
+    {"artifacts", "ranks", "trouble", "session", "run", "starting", ""},
+    {"cli", "demo", "testing"},
+)
+FILES = sorted(path for path in SOURCE.rglob("*.py"))
+
+
+def part(module: str) -> str:
+    """The first name below ``runcast`` of a module's dotted name."""
+    return [*module.split("."), ""][1]
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, lazily or not; those for type checkers alone are left out."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {
+                f"{node.module}.{alias.name}" if node.module == "runcast" else node.module
+                for alias in node.names
+            }
+    return found
+
+
+def level(name: str) -> int:
+    """Number of the layer that holds a part, from the ground up."""
+    return next(number for number, layer in enumerate(LAYERS) if name in layer)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(path: Path) -> None:
+    """A part imports its own layer or a lower one; only the face's own lazy attributes look up."""
+    own = path.relative_to(SOURCE).parts[0].removesuffix(".py").replace("__init__", "")
+    for module in imports(path):
+        if module.split(".")[0] == "runcast":
+            other = part(module)
+            known = other if any(other in layer for layer in LAYERS) else ""
+            assert level(known) <= level(own), module
+
+
+def test_backends_do_not_know_each_other() -> None:
+    """A newcomer can read one alone."""
+    for folder in (SOURCE / "backends").iterdir():
+        for path in folder.rglob("*.py") if folder.is_dir() else ():
+            others = {m.split(".")[2] for m in imports(path) if m.startswith("runcast.backends.")}
+            assert others <= {folder.name}, path
+
+
+def test_no_file_is_too_long() -> None:
+    """None above 400 lines, and the median near 150 or below."""
+    lengths = sorted(len(path.read_text().splitlines()) for path in FILES)
+
+    assert lengths[-1] <= 400
+    assert lengths[len(lengths) // 2] <= 150
+
+
+def test_the_public_names_are_these() -> None:
+    """A name is added or removed on purpose."""
+    assert sorted(runcast.__all__) == [
+        "ConfigError", "DeliveryError", "Halt", "Reject", "Retry", "Run", "RuncastError", "Text",
+        "UsageError", "__version__", "current_run", "log", "runs", "start",
+    ]  # fmt: skip
+    assert all(hasattr(runcast, name) for name in runcast.__all__)
