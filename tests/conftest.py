@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ def _docstring(item: pytest.Item) -> str | None:
 
 
 @pytest.fixture(autouse=True)
-def private_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads this user's settings, nor writes into the checkout."""
+def private_world(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """No test reads this user's settings, writes into the checkout, or meets another one's open run."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(("RUNCAST_", "MLFLOW_", "WANDB_")):
@@ -35,6 +38,12 @@ def private_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    yield
+    from runcast import starting
+
+    for run in starting._current:
+        run.finish(timeout=0)
+    starting._current.clear()
 
 
 @pytest.fixture
