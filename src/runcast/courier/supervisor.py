@@ -25,7 +25,7 @@ from runcast.journal import Layout, is_alive
 
 TICK = 0.5
 """Seconds between two syncs of the live segments: the promise for a loss of power."""
-WAKE = 2.0
+WAKE = 5.0
 """Seconds between two deliveries while the script goes on; fuller batches cost the machine less."""
 LINGER = 3600.0
 """Seconds without any progress after the trainer's end before the rest is left to ``runcast deliver``."""
