@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runcast import codec, records
-from runcast.records import FileRef, Metrics, Params
+from runcast.records import FileRef, Metrics, Params, Span
 
 # Everything that Python calls text: lone surrogates, NUL, U+2028 and the tag's own sign included.
 texts = st.one_of(
@@ -29,9 +29,13 @@ plain = st.recursive(
     max_leaves=12,
 )
 times = st.integers(min_value=-(2**63), max_value=2**63 - 1)
-files = st.builds(FileRef, path=texts, sha256=texts, size=st.integers(0, 2**63))
+files = st.builds(FileRef, path=texts, sha256=texts, size=st.integers(0, 2**63), held=texts, uri=texts)
 optional = st.one_of(st.none(), texts)
 objects = st.dictionaries(texts, plain, max_size=3)
+spans = st.builds(
+    Span, id=texts, parent=optional, name=texts, type=texts, start=times, end=times, error=optional,
+    inputs=plain, outputs=plain, attributes=objects, events=st.lists(objects, max_size=1),
+)  # fmt: skip
 
 RECORDS: dict[type[Any], st.SearchStrategy[Any]] = {
     records.RunStarted: st.builds(
@@ -48,7 +52,30 @@ RECORDS: dict[type[Any], st.SearchStrategy[Any]] = {
     records.Note: st.builds(records.Note, time=times, text=texts),
     records.Media: st.builds(
         records.Media, time=times, key=texts, step=times, type=texts, text=optional,
-        file=st.one_of(st.none(), files), caption=optional,
+        file=st.one_of(st.none(), files), caption=optional, files=st.lists(files, max_size=2), data=objects,
+    ),
+    records.System: st.builds(
+        records.System, time=times, values=st.dictionaries(texts, scalars, max_size=4),
+    ),
+    records.Define: st.builds(
+        records.Define, time=times, key=texts, goal=st.sampled_from([None, "minimize", "maximize"]),
+        summary=st.lists(texts, max_size=2),
+    ),
+    records.Model: st.builds(
+        records.Model, time=times, name=texts, flavor=texts, files=st.lists(files, max_size=2), digest=texts,
+        step=st.one_of(st.none(), times), signature=st.one_of(st.none(), objects), example=plain,
+        requirements=st.lists(texts, max_size=2), register_as=optional, metadata=objects, data=objects,
+    ),
+    records.Input: st.builds(
+        records.Input, time=times, name=texts, type=texts, context=optional, digest=texts, source=optional,
+        files=st.lists(files, max_size=1), metadata=objects,
+    ),
+    records.Environment: st.builds(
+        records.Environment, time=times, values=objects, files=st.lists(files, max_size=1),
+    ),
+    records.Trace: st.builds(
+        records.Trace, time=times, id=texts, spans=st.lists(spans, max_size=2),
+        tags=st.dictionaries(texts, texts, max_size=2), session=optional,
     ),
     records.Artifact: st.builds(
         records.Artifact, time=times, name=texts, type=texts, files=st.lists(files, max_size=2),

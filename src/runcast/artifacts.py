@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,14 +42,6 @@ def collect(path: str | os.PathLike[str], blobs: Blobs) -> tuple[list[FileRef], 
         else:
             files.append(FileRef(relative, digest, size))
     return sorted(files, key=lambda file: file.path), left_out
-
-
-def digest(files: list[FileRef]) -> str:
-    """sha256 over the sorted (path, sha256) pairs: the identity of an artifact's content."""
-    sha = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.path):
-        sha.update(f"{file.path}\0{file.sha256}\n".encode("utf-8", "surrogateescape"))
-    return sha.hexdigest()
 
 
 def _walk(root: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:

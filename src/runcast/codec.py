@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from runcast.records import FileRef, Metrics, Record
+from runcast.records import FileRef, Metrics, Record, Span
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
@@ -124,6 +124,8 @@ def pack(value: Any) -> Any:
         return {("$" + k if k[:1] == "$" else k): pack(v) for k, v in value.items()}
     if kind is list or kind is tuple:
         return [pack(v) for v in value]
+    if kind is Span:
+        return Span(**{name: pack(getattr(value, name)) for name in value.__struct_fields__})
     raise TypeError(f"{kind.__qualname__} is not JSON-like")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runcast import artifacts, codec, normalize
 from runcast.courier import progress
 from runcast.errors import RunFinishedError, UsageError
-from runcast.journal import Blobs, JournalWriter
+from runcast.journal import Blobs, JournalWriter, digest
 from runcast.media import Text, Value
 from runcast.receipts import Ref
 from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
@@ -182,7 +182,7 @@ class Run:
             name=title.replace("/", "_"),
             type=str(type),
             files=files,
-            digest=artifacts.digest(files),
+            digest=digest(files),
             aliases=[str(alias) for alias in aliases],
             metadata=self._redacted(extra),
         )

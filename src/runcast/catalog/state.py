@@ -161,7 +161,7 @@ class RunState:
             self.head.lost += record.count
         elif isinstance(record, RunStarted):
             self._begin(record)
-        else:
+        elif isinstance(record, RunFinished):
             self._finish(record)
 
     def _count(self, record: Metrics) -> None:

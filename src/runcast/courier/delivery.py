@@ -91,7 +91,7 @@ class Delivery:
             if run in self.paused or lane.due > self._clock():
                 continue
             outcome = self._step(run, lane)
-            more = more or outcome == "progress"
+            more = more or (outcome == "progress" and not lane.drained)
             if outcome == "retry" and self._breaker.open:
                 return self._breaker.wait()  # the tracker is down: the other runs need not try
         if more:
@@ -108,10 +108,13 @@ class Delivery:
 
     def _step(self, run: str, lane: Lane) -> Outcome:
         until = self._clock() + SLICE
+        to_the_end = self._once or run in self._ending
         while (outcome := lane.step()) == "progress":
             self.done += 1
             self._breaker.succeed()
-            if self._clock() >= until:
+            # What is written meanwhile waits for the next news: a script that logs all the time would
+            # otherwise keep the tracker busy with batches of one record.
+            if self._clock() >= until or (lane.drained and not to_the_end):
                 break
         if outcome == "retry":
             self._breaker.fail(lane.retry_after)

@@ -20,7 +20,7 @@ from runcast.courier.closing import beginnings, has_living_writer, is_over
 from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus, State
 from runcast.courier.pace import Backoff
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
-from runcast.journal import JournalReader, Layout
+from runcast.journal import Blobs, JournalReader, Layout, held_bytes, settle
 from runcast.plugins.backend import Backend, OpenRun
 from runcast.receipts import Change, Receipt, Ref
 from runcast.records import Record, RunStarted, split
@@ -35,6 +35,9 @@ PARENT_PATIENCE = 60.0
 """Seconds that a child waits for a parent that no courier is working on."""
 LOADING = 300.0
 """Seconds that finding the backend may take: its imports come from a slow network disk, perhaps."""
+
+READING = 20e6
+"""Bytes per second that a slow disk reads, at least."""
 
 Outcome = Literal["progress", "idle", "waiting", "retry", "paused", "finished", "busy"]
 """``idle``: nothing to do until there is news; ``waiting``: for the parent, which will take a while."""
@@ -68,6 +71,8 @@ class Lane:
         self.folder = DeliveryFolder(layout.delivery(run, name))
         self.due = 0.0
         """Clock time before which nothing is to be tried."""
+        self.drained = False
+        """Whether the last batch took everything that was there of a run that goes on."""
         self._layout = layout
         self._make = make
         self._clock = clock
@@ -111,7 +116,7 @@ class Lane:
         cursor = self._load()
         if self._unsaved:
             self._save(cursor)
-        batch = self._reader.read(self._batch)
+        batch = self._settled(self._reader.read(self._batch))
         self._note_damage()
         if not batch:
             return self._rest(cursor)
@@ -124,7 +129,17 @@ class Lane:
         rejected = self._deliver(batch)
         self._acknowledge(cursor, batch, rejected)
         self._pace_batches(self._clock() - began)
+        self.drained = self._reader.drained and not is_over(self._layout, self.run)
+        if self.drained:
+            self._say("delivered")
         return "progress"
+
+    def _settled(self, batch: list[Record]) -> list[Record]:
+        """The batch with the digests of files that nobody has read yet; the first lane reads them."""
+        if size := sum(map(held_bytes, batch)):
+            self._beat(LOADING + size / READING)
+        blobs = Blobs(self._layout.blobs)
+        return [settle(record, blobs) for record in batch]
 
     def _load(self) -> Cursor:
         if self._cursor is None:

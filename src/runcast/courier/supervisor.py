@@ -121,7 +121,7 @@ class Supervisor:
         if urgent or (grew and now - self._woken >= WAKE) or now - self._woken >= 2 * WAKE:
             self._woken = now
             for worker in self.workers.values():
-                worker.wake()
+                worker.wake(urgent)
 
     def _look(self) -> bool:
         """Sync what grew, close what died, let go of what is over; True where anything grew."""

@@ -41,7 +41,7 @@ class Worker:
         """Runs that need a person."""
         self.done = 0
         """Grows with what it delivers."""
-        self._woken = False
+        self._woken = self._again = False
         self._layout = layout
         self._clock = clock
         self._runs: dict[str, dict[str, Any]] = {}
@@ -81,11 +81,13 @@ class Worker:
             self._ended.add(run)
             self._send({"end": run})
 
-    def wake(self) -> None:
-        """Say that there may be news."""
+    def wake(self, urgent: bool = False) -> None:
+        """Say that there may be news; where it is urgent, also to one that is at work on earlier news."""
         if not self._woken:
             self._woken = True
             self._send({})
+        elif urgent:
+            self._again = True
 
     def tend(self) -> None:
         """Start it where it is due, kill it where it overstays, begin again where it died."""
@@ -129,6 +131,9 @@ class Worker:
                 self._on = None
                 self._woken = False
                 self._deadline = 0.0
+                if self._again:
+                    self._again = False
+                    self.wake()
                 if answer["told"] == self._told:  # else it has not heard of all of them
                     self.left, self.paused = answer["left"], answer["paused"]
                 self._backoff.succeed()
@@ -192,7 +197,7 @@ class Worker:
                 pipe.close()
         self._deadline = 0.0
         self._outgoing = b""
-        self._woken = False
+        self._woken = self._again = False
         delay = self._backoff.fail()
         self._start_at = self._clock() + delay
         on, self._on = self._on, None

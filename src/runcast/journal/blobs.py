@@ -10,7 +10,8 @@ from pathlib import Path
 from runcast.journal.fileops import sync_path
 from runcast.journal.layout import make_private
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
+"""Bytes that are in memory of a file that is copied or digested."""
 
 
 class Blobs:
@@ -57,7 +58,7 @@ class Blobs:
                 sha = hashlib.sha256()
                 size = 0
                 with os.fdopen(fd, "wb") as copy:  # buffered, because a bare write may be short
-                    while chunk := os.read(origin, _CHUNK):
+                    while chunk := os.read(origin, CHUNK):
                         sha.update(chunk)
                         size += len(chunk)
                         copy.write(chunk)

@@ -91,6 +91,8 @@ class JournalReader:
         self.position = position or Position()
         self.damage: list[Damage] = []
         """What was found unreadable up to `position`; the caller may empty it."""
+        self.drained = False
+        """Whether the last `read` gave out everything that was there."""
         self._run = run
         self._segments: dict[str, Segment] = {}
         self._unopened: list[Segment] = []
@@ -122,10 +124,12 @@ class JournalReader:
                 head = stream.head()
             except JournalError:
                 if records:  # the position is past them; the error comes again
-                    break
+                    self.drained = False
+                    return records
                 raise
             if head is not None:
                 heapq.heappush(heap, (_due(head), head, stream))
+        self.drained = not heap
         return records
 
     def _take(

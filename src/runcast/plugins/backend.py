@@ -7,6 +7,7 @@ methods. One instance serves one run. The courier promises:
 - Records come in journal order. A batch whose ``deliver`` returned is never sent again, unless the
   process died before that was written down; so the first batch after ``open`` may hold records that
   the tracker already has.
+- A batch that was refused comes again in parts, which are acknowledged together, when the last one is done.
 - ``run.state`` is saved in one step with the cursor after each ``deliver`` that returned (and after
   ``open``). After ``Retry``, and after a crash, the instance is thrown away and a new one is opened
   with the state as it was last saved. So there is one recovery path, and a backend that derives all
@@ -19,6 +20,7 @@ where sending the batch's parts again changes nothing; nothing blocks for longer
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,9 +29,12 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from runcast.errors import Reject
 from runcast.plugins.capabilities import Capabilities
 from runcast.receipts import Receipt, Ref
 from runcast.records import FileRef, Record, RunStarted
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Options(BaseModel):
@@ -76,7 +81,14 @@ class OpenRun(msgspec.Struct):
         return Path(self.started.base or ".").resolve() / path
 
     def blob(self, file: FileRef) -> Path:
-        """The file that holds the content of `file`; read-only."""
+        """The file that holds the content of `file`; read-only.
+
+        Raises:
+            Reject: there is no blob of it: it is a reference, or its digest is none (a forged journal).
+        """
+        if not _DIGEST.fullmatch(file.sha256):
+            where = f"stays at {file.uri}" if file.uri else f"has no digest: {file.sha256[:80]!r}"
+            raise Reject(f"file {file.path!r} {where}")
         return self.blobs / file.sha256[:2] / file.sha256
 
 

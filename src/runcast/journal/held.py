@@ -1,0 +1,161 @@
+"""Snapshots of large files, taken without reading them; the courier reads them later.
+
+On a file system that shares blocks (Btrfs, XFS, ZFS) a clone costs nothing and is independent of the
+original. A hard link is as cheap anywhere, but is the same file: it is for files that the caller calls
+immutable. Either stands in ``blobs/held/`` under a random name, and the record names that instead of a
+digest. `settle` reads it, gives it its place among the blobs, and puts the digest into the record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from runcast.journal.blobs import CHUNK, Blobs
+from runcast.journal.fileops import write_atomically
+from runcast.journal.layout import make_private
+from runcast.records import FileRef, Record
+
+FICLONE = 0x40049409
+"""``ioctl`` of Linux that makes one file share another's blocks (linux/fs.h)."""
+GONE = "0" * 64
+"""Digest of a snapshot that is not there any more: no blob has it, so that backends report it as missing."""
+_NAME = re.compile(r"[0-9a-f]{32}")
+_R = TypeVar("_R", bound=Any)
+
+
+def hold(source: Path, blobs: Blobs, *, immutable: bool = False) -> tuple[str, int] | None:
+    """Take a snapshot of a file without reading it.
+
+    Args:
+        source: a plain file, or a link to one.
+        blobs: the store.
+        immutable: nobody will ever write into this file again (replacing and deleting it is fine).
+
+    Returns:
+        The snapshot's name and its size in bytes; None where this file system can do neither, so that the
+        file must be copied.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    folder = blobs.root / "held"
+    make_private(folder)
+    target = folder / os.urandom(16).hex()
+    origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        found = os.fstat(origin)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no plain file", str(source))
+        if (size := _clone(origin, target)) is not None:
+            return target.name, size
+        if immutable:
+            with contextlib.suppress(OSError):  # another file system, or somebody else's file
+                os.link(Path(source).resolve(), target)
+                return target.name, found.st_size
+    finally:
+        os.close(origin)
+    return None
+
+
+def _clone(origin: int, target: Path) -> int | None:
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+    try:
+        fcntl.ioctl(fd, FICLONE, origin)
+        return os.fstat(fd).st_size
+    except OSError:
+        target.unlink()
+        return None
+    finally:
+        os.close(fd)
+
+
+def digest(files: list[FileRef]) -> str:
+    """sha256 over the sorted (path, sha256) pairs: the identity of an artifact's content.
+
+    A reference without a digest counts by its URI.
+    """
+    sha = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.path):
+        sha.update(f"{file.path}\0{file.sha256 or file.uri}\n".encode("utf-8", "surrogateescape"))
+    return sha.hexdigest()
+
+
+def held_bytes(record: Record) -> int:
+    """How many bytes `settle` may have to read for this record."""
+    return sum(file.size for file in _files(record) if file.held)
+
+
+def settle(record: _R, blobs: Blobs) -> _R:
+    """The record with the digest of every file that was only held; as it was where there is none.
+
+    Every caller gets the same answer, and only the first one reads the file.
+
+    Raises:
+        OSError: a snapshot cannot be read, or the disk is full.
+    """
+    if not any(file.held for file in _files(record)):
+        return record
+    changes: dict[str, Any] = {}
+    if getattr(record, "file", None) is not None:
+        changes["file"] = _settled(record.file, blobs)
+    if getattr(record, "files", None):
+        changes["files"] = [_settled(file, blobs) for file in record.files]
+        if getattr(record, "digest", None) == "":
+            changes["digest"] = digest(changes["files"])
+    settled: _R = msgspec.structs.replace(record, **changes)
+    return settled
+
+
+def _files(record: Any) -> list[FileRef]:
+    one = getattr(record, "file", None)
+    return [*([one] if one is not None else []), *getattr(record, "files", ())]
+
+
+def _settled(file: FileRef, blobs: Blobs) -> FileRef:
+    if not file.held:
+        return file
+    if not _NAME.fullmatch(file.held):  # a forged journal
+        return FileRef(file.path, GONE, file.size)
+    path = blobs.root / "held" / file.held
+    note = path.with_suffix(".sha256")
+    try:
+        sha256, size = note.read_text().split()
+    except FileNotFoundError:
+        sha256, size = _read(path, note, blobs)
+    return FileRef(file.path, sha256, int(size))
+
+
+def _read(path: Path, note: Path, blobs: Blobs) -> tuple[str, str]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        if note.exists():  # another process was faster
+            sha256, size = note.read_text().split()
+            return sha256, size
+        return GONE, "0"
+    with os.fdopen(fd, "rb", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if note.exists():
+            sha256, size = note.read_text().split()
+            return sha256, size
+        sha, length = hashlib.sha256(), 0
+        while chunk := file.read(CHUNK):
+            sha.update(chunk)
+            length += len(chunk)
+        target = blobs.path(sha.hexdigest())
+        make_private(target.parent)
+        with contextlib.suppress(FileExistsError):
+            os.link(path, target)
+        write_atomically(note, f"{sha.hexdigest()} {length}".encode())
+        path.unlink()
+    return sha.hexdigest(), str(length)
