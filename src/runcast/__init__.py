@@ -21,6 +21,7 @@ from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs
+    from runcast.selector import select
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "current_run",
     "log",
     "runs",
+    "select",
     "start",
 ]
 
@@ -48,4 +50,8 @@ def __getattr__(name: str) -> Any:
         from runcast.catalog import runs
 
         return runs
+    if name == "select":
+        from runcast.selector import select
+
+        return select
     raise AttributeError(f"module 'runcast' has no attribute {name!r}")

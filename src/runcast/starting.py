@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runcast import codec, ranks
 from runcast.config import Config, load
 from runcast.config.preflight import preflight, public_options
+from runcast.config.settings import Profile
 from runcast.courier.closing import beginnings, close_dead
 from runcast.errors import ConfigError, UsageError
 from runcast.journal import Ends, JournalWriter, Layout, ends
@@ -79,7 +80,7 @@ def start(
     if ranks.rank() > 0 and settings.ranks == "zero":
         return _enter(_muted(settled, run_id, name or f"run-{run_id[:6]}", experiment))
 
-    chosen = list(settings.backends) or ([] if classes else ["local"])
+    chosen = list(settings.backends) or ([] if classes else _by_profile(settings.profile))
     options = preflight([*chosen, *classes.values()], settled)
     here = _session(settled.base / settings.dir)
     if distributed and resume is None and ranks.rank() == 0 and beginnings(here.layout.journal(run_id)):
@@ -190,6 +191,19 @@ def _named(
             raise ConfigError(f"two backends are called {name!r}; rename one of the classes")
         names.append(name)
     return names, classes
+
+
+def _by_profile(profile: Profile) -> list[str]:
+    """What the selector chooses where nothing is configured; the local catalog without a profile."""
+    if profile == Profile():
+        return ["local"]
+    from runcast.selector.installed import choose
+
+    chosen, why = choose(profile)
+    if not getattr(_by_profile, "told", False):
+        _by_profile.told = True  # type: ignore[attr-defined]  # once per process
+        warn(f"no backends are configured, so runs go to {', '.join(chosen)}: {why}")
+    return chosen
 
 
 def _public(options: Mapping[str, Any], secret_names: list[str]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ COMMANDS = (
     Command("runs", "runcast.cli.runs", "runs_command", "List runs."),
     Command("show", "runcast.cli.show", "show_command", "Everything about one run."),
     Command("compare", "runcast.cli.compare", "compare_command", "Runs side by side."),
+    Command("select", "runcast.cli.select", "select_command", "Which trackers fit you, and why."),
+    Command("init", "runcast.cli.init", "init_command", "Write runcast.toml from a few answers."),
     Command(
         "plugins", "runcast.cli.plugins_cmd", "plugins_command", "Which plugins are installed, and work."
     ),

@@ -10,6 +10,7 @@ from runcast.plugins.capabilities import (
     notimpl,
     notyet,
 )
+from runcast.plugins.description import Description
 from runcast.plugins.hookspecs import hookimpl
 from runcast.receipts import Change, Receipt, Ref
 
@@ -17,6 +18,7 @@ __all__ = [
     "Backend",
     "Capabilities",
     "Change",
+    "Description",
     "Finding",
     "OpenRun",
     "Options",

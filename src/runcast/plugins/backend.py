@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict
 
 from runcast.errors import Reject
 from runcast.plugins.capabilities import Capabilities
+from runcast.plugins.description import Description
 from runcast.receipts import Receipt, Ref
 from runcast.records import FileRef, Record, RunStarted
 
@@ -99,6 +100,8 @@ class Backend(ABC):
     """How configuration spells it; lower case."""
     Options: ClassVar[type[BaseModel]] = Options
     capabilities: ClassVar[Capabilities]
+    description: ClassVar[Description | None] = None
+    """What the tracker is good for and what it costs; without it, `runcast select` leaves it out."""
     requires: ClassVar[Mapping[str, str]] = {}
     """Importable module → what ``pip install`` needs, for a clear message when it is missing."""
     environment: ClassVar[Mapping[str, str]] = {}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from runcast.backends.local.about import DESCRIPTION
 from runcast.catalog import database, writer
 from runcast.errors import ConfigError, FormatError, Halt, JournalError, Retry
 from runcast.plugins import Backend, Capabilities, Finding, OpenRun, Options, Receipt, Ref, native
@@ -57,6 +58,7 @@ class LocalBackend(Backend):
         any_name=native("lone surrogates and NUL included"),
         exactly_once=native("record numbers are committed with the data"),
     )
+    description: ClassVar = DESCRIPTION
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)

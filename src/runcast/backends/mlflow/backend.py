@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from runcast.backends.mlflow import diagnose, runs
+from runcast.backends.mlflow.about import DESCRIPTION
 from runcast.backends.mlflow.capabilities import CAPABILITIES
 from runcast.backends.mlflow.client import connect, translated
 from runcast.backends.mlflow.compose import Composer
@@ -43,6 +44,7 @@ class MlflowBackend(Backend):
     name: ClassVar[str] = "mlflow"
     Options: ClassVar[type[BaseModel]] = MlflowOptions
     capabilities: ClassVar[Capabilities] = CAPABILITIES
+    description: ClassVar = DESCRIPTION
     requires: ClassVar[Mapping[str, str]] = {"mlflow": "runcast[mlflow]"}
     environment: ClassVar[Mapping[str, str]] = {"uri": "MLFLOW_TRACKING_URI"}
     # A large artifact takes its time; one request is bounded by the option ``timeout``.

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from runcast.backends.tensorboard.about import DESCRIPTION
 from runcast.backends.tensorboard.capabilities import CAPABILITIES
 from runcast.backends.tensorboard.draft import Draft
 from runcast.backends.tensorboard.facts import Facts
@@ -57,6 +58,7 @@ class TensorBoardBackend(Backend):
     name = "tensorboard"
     Options = TensorBoardOptions
     capabilities = CAPABILITIES
+    description = DESCRIPTION
     # Blobs on another file system are copied file by file, and one may be large.
     deadline = 600.0
     _prune = True

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from runcast.backends.wandb import doctor, probe, spelling
+from runcast.backends.wandb.about import DESCRIPTION
 from runcast.backends.wandb.declared import CAPABILITIES
 from runcast.backends.wandb.logfile import LogFile, private_folder
 from runcast.backends.wandb.options import WandbOptions, resolve_mode, run_url
@@ -40,6 +41,7 @@ class WandbBackend(Backend):
     name = "wandb"
     Options = WandbOptions
     capabilities = CAPABILITIES
+    description: ClassVar = DESCRIPTION
     environment: ClassVar = {
         "mode": "WANDB_MODE",
         "project": "WANDB_PROJECT",

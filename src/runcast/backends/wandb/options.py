@@ -6,14 +6,13 @@ server's entry in the netrc file. Its value is never kept, printed or written.
 
 from __future__ import annotations
 
-import netrc
 import os
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
+from runcast.config.keys import netrc_password
 from runcast.errors import Halt
 from runcast.plugins import Options
 
@@ -66,12 +65,7 @@ def api_key(base_url: str) -> str | None:
 
 
 def _netrc_key(base_url: str) -> str | None:
-    path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
-    try:
-        entry = netrc.netrc(str(path)).authenticators(urlsplit(base_url).hostname or "")
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-        return None
-    return entry[2] if entry else None
+    return netrc_password(urlsplit(base_url).hostname or "")
 
 
 def resolve_mode(options: WandbOptions) -> Literal["offline", "online"]:
