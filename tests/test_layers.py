@@ -15,7 +15,7 @@ LAYERS = (
     {"journal", "formats", "normalize", "media"},
     {"plugins", "config"},
     {"catalog"},
-    {"backends"},
+    {"backends", "sources", "registries"},
     {"courier"},
     {"selector", "artifacts", "ranks", "trouble", "session", "run", "starting", ""},
     {"cli", "demo", "testing"},

@@ -24,6 +24,8 @@ GROUP = "runcast"
 BUILTIN = {
     "local": "runcast.backends.local",
     "mlflow": "runcast.backends.mlflow",
+    "registries": "runcast.registries",
+    "sources": "runcast.sources",
     "tensorboard": "runcast.backends.tensorboard",
     "wandb": "runcast.backends.wandb",
 }

@@ -8,6 +8,7 @@
     │   └── RunFinishedError    a call on a run that is over (only with ``strict=True``)
     ├── JournalError            a journal cannot be read
     │   └── FormatError         written by a newer runcast than this one
+    ├── SourceError             a tracker's run cannot be read; others may
     └── DeliveryError           raised by a backend, answered by the courier
         ├── Retry               try the same batch again, later
         ├── Reject              this batch will never be accepted: bisect it
@@ -42,6 +43,10 @@ class JournalError(RuncastError):
 
 class FormatError(JournalError):
     """The file asks for a newer reader than this one; it is left untouched."""
+
+
+class SourceError(RuncastError):
+    """A run of a tracker cannot be read (any more); the message says what, why and the mend."""
 
 
 class DeliveryError(RuncastError):

@@ -7,11 +7,11 @@ the first hook that raises silences the rest.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 from pydantic import BaseModel
@@ -21,6 +21,8 @@ from runcast.errors import ConfigError
 from runcast.plugins import hookspecs
 from runcast.plugins.backend import Backend
 from runcast.plugins.capabilities import Capabilities
+from runcast.plugins.registry import Registry
+from runcast.plugins.source import Source
 from runcast.redact import redact_text
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -38,7 +40,11 @@ _TABOO = frozenset(
         "strict",
     }
 )
+_HOOKS: dict[str, type[Any]] = {"backends": Backend, "sources": Source, "registries": Registry}
 _LONGEST = 300  # characters of a plugin's own error
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Plugin:
         name: of the entry point.
         module: what it points to.
         distribution, version: the installed package that brought it.
-        backends: names of the backends that it offers and that are in use.
+        backends, sources, registries: names of those that it offers and that are in use.
         error: what is wrong with it, or None; a plugin may offer one good backend and one bad.
     """
 
@@ -58,6 +64,8 @@ class Plugin:
     distribution: str
     version: str
     backends: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    registries: tuple[str, ...] = ()
     error: str | None = None
 
 
@@ -70,7 +78,7 @@ def plugins() -> list[Plugin]:
 def backend_names() -> list[str]:
     """Names of every backend that can be used, sorted."""
     plugins()
-    return sorted(_manager(entries()).classes)
+    return sorted(_manager(entries()).backends)
 
 
 def backend_class(name: str) -> type[Backend]:
@@ -83,11 +91,50 @@ def backend_class(name: str) -> type[Backend]:
     # A plugin is free to name its entry point differently; most do not.
     for entry in sorted(manager.entries, key=lambda entry: entry.name != name):
         plugin = manager.load(entry)
-        if name in manager.classes:
-            return manager.classes[name]
+        if name in manager.backends:
+            return manager.backends[name]
         if entry.name == name == plugin.name and name in BUILTIN:
             break  # nobody may take a built-in name
     raise ConfigError(_missing(name))
+
+
+def source_class(name: str) -> type[Source]:
+    """The source of addresses that begin with ``name:``.
+
+    Raises:
+        ConfigError: there is none; the message lists those that there are.
+    """
+    plugins()
+    return _found("source", name, _manager(entries()).sources)
+
+
+def registry_class(name: str) -> type[Registry]:
+    """The registry that is called `name`.
+
+    Raises:
+        ConfigError: there is none; the message lists those that there are.
+    """
+    plugins()
+    return _found("registry", name, _manager(entries()).registries)
+
+
+def source_names() -> list[str]:
+    """Names of every source that can be used, sorted."""
+    plugins()
+    return sorted(_manager(entries()).sources)
+
+
+def registry_names() -> list[str]:
+    """Names of every registry that can be used, sorted."""
+    plugins()
+    return sorted(_manager(entries()).registries)
+
+
+def _found(kind: str, name: str, classes: Mapping[str, type[_T]]) -> type[_T]:
+    if name in classes:
+        return classes[name]
+    known = ", ".join(sorted(classes)) or "none"
+    raise ConfigError(f"there is no {kind} {redact_text(name)!r}; known: {known}; see `runcast plugins`")
 
 
 def _missing(name: str) -> str:
@@ -114,7 +161,9 @@ def _manager(found: tuple[Entry, ...]) -> _Manager:
 class _Manager:
     def __init__(self, found: tuple[Entry, ...]) -> None:
         self.entries = found
-        self.classes: dict[str, type[Backend]] = {}
+        self.backends: dict[str, type[Backend]] = {}
+        self.sources: dict[str, type[Source]] = {}
+        self.registries: dict[str, type[Registry]] = {}
         self._reports: dict[Entry, Plugin] = {}
         self._pluggy = pluggy.PluginManager(GROUP)
         self._pluggy.add_hookspecs(hookspecs)
@@ -122,7 +171,7 @@ class _Manager:
     def load(self, entry: Entry) -> Plugin:
         """Load one plugin, once."""
         if entry not in self._reports:
-            offered: list[str] = []
+            offered: dict[str, list[str]] = {kind: [] for kind in _HOOKS}
             try:
                 problems = self._take(entry, offered)
             except KeyboardInterrupt:  # a person's Ctrl-C, not the plugin's doing
@@ -134,66 +183,73 @@ class _Manager:
                 module=entry.value,
                 distribution=entry.distribution,
                 version=entry.version,
-                backends=tuple(offered),
+                backends=tuple(offered["backends"]),
+                sources=tuple(offered["sources"]),
+                registries=tuple(offered["registries"]),
                 error="; ".join(problems) or None,
             )
         return self._reports[entry]
 
-    def _take(self, entry: Entry, offered: list[str]) -> list[str]:
+    def _take(self, entry: Entry, offered: dict[str, list[str]]) -> list[str]:
         plugin = EntryPoint(entry.name, entry.value, GROUP).load()
         self._pluggy.register(plugin, f"{entry.distribution}:{entry.name}")
-        hooks = [hook for hook in self._pluggy.hook.runcast_backends.get_hookimpls() if hook.plugin is plugin]
-        if not hooks:
-            return [
-                "it implements no hook: decorate a function `runcast_backends` with runcast.plugins.hookimpl"
-            ]
         problems: list[str] = []
-        for hook in hooks:
-            classes = hook.function()
-            if isinstance(classes, (str, bytes)) or not isinstance(classes, Sequence):
-                problems.append(
-                    f"runcast_backends must return a list of classes, not {type(classes).__name__}"
-                )
-                continue
-            for candidate in classes:
-                problem = self._offer(entry, candidate, offered)
-                problems += [problem] if problem else []
+        hooked = False
+        for kind in _HOOKS:
+            caller = getattr(self._pluggy.hook, f"runcast_{kind}")
+            for hook in caller.get_hookimpls():
+                if hook.plugin is plugin:
+                    hooked = True
+                    problems += self._take_hook(entry, kind, hook.function(), offered[kind])
+        if not hooked:
+            problems.append(
+                "it implements no hook: decorate a function `runcast_backends` with runcast.plugins.hookimpl"
+            )
         return problems
 
-    def _offer(self, entry: Entry, candidate: Any, offered: list[str]) -> str:
-        problem = unusable(candidate)
+    def _take_hook(self, entry: Entry, kind: str, classes: Any, offered: list[str]) -> list[str]:
+        if isinstance(classes, (str, bytes)) or not isinstance(classes, Sequence):
+            return [f"runcast_{kind} must return a list of classes, not {type(classes).__name__}"]
+        return list(filter(None, (self._offer(entry, kind, candidate, offered) for candidate in classes)))
+
+    def _offer(self, entry: Entry, kind: str, candidate: Any, offered: list[str]) -> str:
+        problem = unusable(candidate, _HOOKS[kind])
         if problem:
             return problem
-        name = candidate.name
-        if name in BUILTIN and entry.value != BUILTIN[name]:
-            return f"the backend name {name!r} is built in; the plugin must choose another"
-        if name in self.classes:
-            return f"the backend name {name!r} is taken by {self._owner(name)}; uninstall one of the two"
-        self.classes[name] = candidate
+        name, known = candidate.name, getattr(self, kind)
+        word = _HOOKS[kind].__name__.lower()
+        if name in BUILTIN and entry.distribution != "runcast":
+            return f"the {word} name {name!r} is built in; the plugin must choose another"
+        if name in known:
+            owner = self._owner(kind, name)
+            return f"the {word} name {name!r} is taken by {owner}; uninstall one of the two"
+        known[name] = candidate
         offered.append(name)
         return ""
 
-    def _owner(self, name: str) -> str:
-        owners = (plugin.distribution for plugin in self._reports.values() if name in plugin.backends)
+    def _owner(self, kind: str, name: str) -> str:
+        owners = (plugin.distribution for plugin in self._reports.values() if name in getattr(plugin, kind))
         return next(owners, "the same plugin")
 
 
-def unusable(candidate: Any) -> str:
-    """Why a class cannot serve as a backend; "" where it can."""
-    if not isinstance(candidate, type) or not issubclass(candidate, Backend):
+def unusable(candidate: Any, base: Any = Backend) -> str:
+    """Why a class cannot serve as a backend, source or registry; "" where it can."""
+    if not isinstance(candidate, type) or not issubclass(candidate, base):
         kind = candidate.__name__ if isinstance(candidate, type) else type(candidate).__name__
-        return f"{kind} is no subclass of runcast.plugins.Backend"
+        return f"{kind} is no subclass of runcast.plugins.{base.__name__}"
     label = candidate.__name__
     if missing := sorted(getattr(candidate, "__abstractmethods__", ())):
         return f"{label} lacks {', '.join(missing)}"
     name = getattr(candidate, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return f"{label}.name must be lower-case letters, digits, - and _, beginning with a letter"
+    if base is not Backend:
+        return ""
     if name in _TABOO:
         return f"{label}.name {name!r} is a setting of runcast; choose another"
     if not isinstance(getattr(candidate, "capabilities", None), Capabilities):
         return f"{label}.capabilities must be a runcast.plugins.Capabilities"
-    options: Any = candidate.Options
+    options: Any = getattr(candidate, "Options", None)
     if not isinstance(options, type) or not issubclass(options, BaseModel):
         return f"{label}.Options must be a subclass of runcast.plugins.Options"
     return ""

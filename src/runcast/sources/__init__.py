@@ -1,0 +1,13 @@
+"""Runcast's own sources: each reads one tracker's runs back as records."""
+
+from __future__ import annotations
+
+from runcast.plugins.hookspecs import hookimpl
+from runcast.plugins.source import Source
+from runcast.sources.local import LocalSource
+
+
+@hookimpl
+def runcast_sources() -> list[type[Source]]:
+    """Every source that comes with runcast."""
+    return [LocalSource]

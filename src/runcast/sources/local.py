@@ -1,0 +1,103 @@
+"""Runcast's own journals as a source: ``local:`` is the configured folder, ``local:PATH`` another.
+
+The journal is what was said, so nothing has to be guessed: records come back as they are, without their
+writers, in the order in which a courier would have delivered them. A folder may also be one that another
+machine wrote; it is only read, and content of files is copied by its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from runcast.config import load
+from runcast.errors import ConfigError, JournalError, SourceError
+from runcast.journal import Blobs, JournalReader, Layout, ends, settle
+from runcast.plugins.source import FoundRun, Selection, Source
+from runcast.records import FileRef, Lost, Record, RunFinished, RunStarted, Status
+
+
+class LocalSource(Source):
+    """Reads a runcast directory."""
+
+    name: ClassVar[str] = "local"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        if address:
+            self._layout = Layout(Path(address).expanduser().absolute())
+        else:
+            config = load({})
+            self._layout = Layout(config.base / config.settings.dir)
+
+    @property
+    def identity(self) -> str:
+        """The directory's real path."""
+        return str(self._layout.root.resolve())
+
+    def runs(self, selection: Selection) -> Iterator[FoundRun]:
+        """Every run that has a first record, oldest first."""
+        if not self._layout.runs.is_dir():
+            raise ConfigError(
+                f"{self._layout.root} is no runcast folder: it has no runs/; see `runcast doctor`"
+            )
+        found = [run for id_ in self._layout.run_ids() if (run := self._found(id_)) is not None]
+        yield from sorted(filter(selection.has, found), key=lambda run: (run.started or 0, run.id))
+
+    def _found(self, id_: str) -> FoundRun | None:
+        segments = []
+        try:
+            for path in sorted(self._layout.journal(id_).glob("*.rcj")):
+                if (segment := ends(path)) is not None:
+                    segments.append((path, segment))
+        except (JournalError, OSError) as error:
+            return FoundRun(id=id_, experiment="", name=id_, runcast=id_, problem=str(error))
+        firsts = [segment.first for _, segment in segments if isinstance(segment.first, RunStarted)]
+        if not firsts:
+            return None
+        first = min(firsts, key=lambda record: record.time)
+        lasts = [r for _, segment in segments for r in segment.last if isinstance(r, RunFinished)]
+        status: Status = max(lasts, key=lambda record: record.time).status if lasts else "running"
+        sizes = [f"{path.stem}:{path.stat().st_size}" for path, _ in segments]
+        return FoundRun(
+            id=id_,
+            experiment=first.experiment,
+            name=first.name,
+            parent=first.parent,
+            status=status,
+            started=first.time,
+            version=" ".join(sizes),
+            runcast=id_,
+        )
+
+    def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
+        """The journal's records, with every file copied into `blobs`."""
+        own = Blobs(self._layout.blobs)
+        reader = JournalReader(self._layout.journal(run.id), run=run.id)
+        try:
+            while records := reader.read():
+                for record in records:
+                    yield from self._carried(settle(record, own), own, blobs)
+        except JournalError as error:
+            raise SourceError(f"run {run.id}: {error}") from error
+        for damage in reader.damage:
+            yield Lost(time=run.started or 0, key="", reason=damage.message, count=max(1, damage.missing))
+
+    def _carried(self, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
+        """The record without its writer, after its files; a `Lost` for each that is gone."""
+        for file in _files(record):
+            if file.sha256 and not file.uri:
+                try:
+                    blobs.put_file(own.path(file.sha256))
+                except OSError as error:
+                    reason = f"the content of {file.path} is gone from {own.root}: {error.strerror or error}"
+                    yield Lost(time=record.time, key=file.path, reason=reason)
+        yield msgspec.structs.replace(record, writer="", seq=0)
+
+
+def _files(record: Record) -> list[FileRef]:
+    one = getattr(record, "file", None)
+    return [*([one] if one is not None else []), *getattr(record, "files", ())]
