@@ -18,6 +18,7 @@ LAYERS = (
     {"backends", "sources", "registries"},
     {"courier"},
     {"selector", "artifacts", "ranks", "trouble", "session", "run", "starting", ""},
+    {"migrate"},
     {"cli", "demo", "testing"},
 )
 FILES = sorted(path for path in SOURCE.rglob("*.py"))

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from runcast.errors import Reject
+from runcast.errors import ConfigError, Halt, Reject
 from runcast.plugins.capabilities import Capabilities
 from runcast.plugins.description import Description
 from runcast.receipts import Receipt, Ref
@@ -131,6 +131,30 @@ class Backend(ABC):
 
     def close(self) -> None:  # noqa: B027  # optional on purpose
         """Let go of connections; never called twice; must not lose what was acknowledged."""
+
+    def remove(self, run: OpenRun, ref: Ref) -> None:
+        """Take out of the tracker what `open` and `deliver` put there for this run, and nothing else.
+
+        Called instead of `open`, on an instance of its own; removing what is gone already is fine.
+
+        Raises:
+            Retry, Halt: see `runcast.errors`; Halt also where the tracker cannot remove a run.
+        """
+        raise Halt(f"{self.name}: this backend cannot remove runs; remove {ref.id} by hand")
+
+    @classmethod
+    def options_from(cls, address: str) -> dict[str, Any]:
+        """The options that a migration's destination stands for: ``mlflow:ADDRESS``.
+
+        Raises:
+            ConfigError: it is no place of this tracker.
+        """
+        raise ConfigError(f"{cls.name}: this backend does not say how an address becomes its options")
+
+    @classmethod
+    def writers(cls, options: Any) -> int:
+        """How many processes may deliver to this place at once, each other runs."""
+        return 1
 
     @classmethod
     def diagnose(cls, options: Any) -> list[Finding]:

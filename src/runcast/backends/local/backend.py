@@ -106,6 +106,11 @@ class LocalBackend(Backend):
             self._connection = None
 
     @classmethod
+    def options_from(cls, address: str) -> dict[str, Any]:
+        """``local:`` or ``local:PATH``: the journals are the data, so the folder is the migration's own."""
+        return {}
+
+    @classmethod
     def diagnose(cls, options: Any) -> list[Finding]:
         """Whether the catalog's folder, where one is configured, can be written."""
         found = [Finding(ok=True, what=f"SQLite {sqlite3.sqlite_version}")]

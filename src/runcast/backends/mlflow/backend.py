@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -173,6 +174,12 @@ class MlflowBackend(Backend):
         if status:
             self._client.set_terminated(self._run_id, status, milliseconds)
         return ended or bool(status)
+
+    @classmethod
+    def options_from(cls, address: str) -> dict[str, Any]:
+        """``mlflow:URI``; ``mlflow:`` alone is what MLflow's own variable says, or a file here."""
+        uri = address or os.environ.get("MLFLOW_TRACKING_URI", "")
+        return {"uri": uri} if uri else {}
 
     @classmethod
     def diagnose(cls, options: Any) -> list[Finding]:

@@ -116,6 +116,16 @@ class TensorBoardBackend(Backend):
             file.close()
 
     @classmethod
+    def options_from(cls, address: str) -> dict[str, Any]:
+        """``tensorboard:LOGDIR``."""
+        return {"logdir": str(Path(address).expanduser().absolute())} if address else {}
+
+    @classmethod
+    def writers(cls, options: Any) -> int:
+        """Each run has files of its own."""
+        return os.cpu_count() or 1
+
+    @classmethod
     def diagnose(cls, options: Any) -> list[Finding]:
         """Whether the logdir can be written, and whether TensorBoard is there to look at it."""
         logdir = Path(options.logdir).expanduser().absolute()

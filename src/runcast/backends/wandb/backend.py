@@ -12,12 +12,13 @@ import copy
 import glob
 import importlib.util
 import json
+import os
 import shlex
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from runcast.backends.wandb import doctor, probe, spelling
 from runcast.backends.wandb.about import DESCRIPTION
@@ -26,7 +27,7 @@ from runcast.backends.wandb.logfile import LogFile, private_folder
 from runcast.backends.wandb.options import WandbOptions, resolve_mode, run_url
 from runcast.backends.wandb.scribe import Scribe
 from runcast.backends.wandb.upload import Upload
-from runcast.errors import Halt, Reject, Retry
+from runcast.errors import ConfigError, Halt, Reject, Retry
 from runcast.formats import wandb_log
 from runcast.plugins import Backend, Finding, OpenRun, Receipt, Ref
 from runcast.records import Media, Metrics, Record
@@ -109,6 +110,27 @@ class WandbBackend(Backend):
         """Stop an upload that still runs, and let go of the file."""
         self._stop_upload()
         self._file.close()
+
+    @classmethod
+    def options_from(cls, address: str) -> dict[str, Any]:
+        """``wandb:ENTITY/PROJECT`` goes to the server, ``wandb:./wandb`` into a folder, offline."""
+        folder = Path(address).expanduser()
+        if not address or address.startswith((".", "/", "~")) or folder.is_dir():
+            place = folder.absolute()
+            return {"mode": "offline", "dir": str(place.parent if place.name == "wandb" else place)}
+        entity, slash, project = address.partition("/")
+        if not slash:
+            entity, project = "", entity
+        if "/" in project or not project:
+            raise ConfigError(
+                f"wandb:{address}: write wandb:ENTITY/PROJECT, or a folder such as wandb:./wandb"
+            )
+        return {"mode": "online", "project": project, **({"entity": entity} if entity else {})}
+
+    @classmethod
+    def writers(cls, options: Any) -> int:
+        """Each run has files of its own."""
+        return os.cpu_count() or 1
 
     @classmethod
     def diagnose(cls, options: WandbOptions) -> list[Finding]:

@@ -1,0 +1,119 @@
+"""What is kept about one migration, so that it can go on, be listed, verified and taken back.
+
+``<dir>/migrations/<id>/`` holds ``manifest.json`` and, except for the destination ``local``, the journals
+and the delivery state of the runs that are on their way, laid out like any runcast folder.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from runcast import codec
+from runcast.errors import UsageError
+from runcast.journal import Layout, make_private, write_atomically
+from runcast.receipts import Ref
+
+State = Literal["staged", "delivered", "failed", "removed"]
+
+
+class RunEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One run of a migration.
+
+    Attributes:
+        source: the source's id.
+        run: runcast's id.
+        experiment, name: as in the source.
+        version: of the source when it was last staged as a whole; see `FoundRun.version`.
+        state: ``staged``: read as a whole, not all of it delivered; ``failed``: see `reason`.
+        reason: why it failed, or what is incomplete, with the mend.
+        records, points: how many are in the journal because of this migration.
+        ref: where it is in the destination.
+        time: ns since 1970 of the last change.
+    """
+
+    source: str
+    run: str
+    experiment: str = ""
+    name: str = ""
+    version: str = ""
+    state: State = "staged"
+    reason: str = ""
+    records: int = 0
+    points: int = 0
+    ref: Ref | None = None
+    time: int = 0
+
+
+class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One migration.
+
+    Attributes:
+        id: see `runcast.migrate.address.migration_id`.
+        source, destination: addresses without credentials.
+        created, changed: ns since 1970.
+        runs: source's id → what became of the run.
+    """
+
+    id: str
+    source: str
+    destination: str
+    created: int
+    changed: int = 0
+    runs: dict[str, RunEntry] = {}
+
+
+class Folder:
+    """Where one migration's files are.
+
+    Args:
+        root: the runcast directory.
+        id: the migration's.
+        target: the destination's own runcast directory, where the destination is ``local``.
+    """
+
+    def __init__(self, root: Path, id: str, target: Path | None = None) -> None:
+        self.path = root / "migrations" / id
+        self.layout = Layout(target or self.path)
+
+    def load(self) -> Manifest | None:
+        """The manifest, None where the migration is new.
+
+        Raises:
+            UsageError: it is damaged; the message has the mend.
+        """
+        path = self.path / "manifest.json"
+        try:
+            return codec.from_json(path.read_bytes(), Manifest)
+        except FileNotFoundError:
+            return None
+        except (ValueError, msgspec.MsgspecError) as error:
+            mend = "move its folder away and migrate again: what is in the destination is found again"
+            raise UsageError(f"{path} is damaged ({type(error).__name__}): {mend}") from error
+
+    def save(self, manifest: Manifest) -> None:
+        """Durably, in one step."""
+        manifest.changed = time.time_ns()
+        make_private(self.path)
+        write_atomically(self.path / "manifest.json", codec.to_json(manifest))
+
+
+def manifests(root: Path) -> list[Manifest]:
+    """Every migration, newest first; damaged ones are left out."""
+    found: list[Manifest] = []
+    for path in sorted((root / "migrations").glob("*/manifest.json")):
+        try:
+            manifest = Folder(root, path.parent.name).load()
+        except UsageError:
+            continue
+        if manifest is not None:
+            found.append(manifest)
+    return sorted(found, key=lambda manifest: -manifest.created)
+
+
+def plain(value: Any) -> Any:
+    """A manifest as JSON-like values, for people's own tools."""
+    return msgspec.to_builtins(value)
