@@ -41,13 +41,17 @@ class Progress(msgspec.Struct):
 
 
 class Plan(msgspec.Struct):
-    """What a migration is about: the source, the destination, and the folder between them."""
+    """What a migration is about: the source, the destination, and the folder between them.
+
+    `where` and `goes` are the two addresses, as they were given.
+    """
 
     source: Source
     destination: address.Destination
     folder: Folder
     manifest: Manifest
     where: str
+    goes: str
 
 
 def prepare(source: str, destination: str, root: Path | None = None) -> Plan:
@@ -74,7 +78,7 @@ def prepare(source: str, destination: str, root: Path | None = None) -> Plan:
     known = folder.load()
     shown = f"{came.name}:{came.identity}"
     manifest = known or Manifest(id=id_, source=shown, destination=goes.address, created=time.time_ns())
-    return Plan(came, goes, folder, manifest, source)
+    return Plan(came, goes, folder, manifest, source, destination)
 
 
 def _same_place(came: Source, goes: address.Destination, target: Path | None, rest: str) -> bool:

@@ -1,0 +1,198 @@
+"""Reading a destination back and comparing it with the source: every point, param, tag and file digest."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel
+
+from runcast.errors import RuncastError, UsageError
+from runcast.journal import Blobs
+from runcast.migrate import address
+from runcast.migrate.content import Content
+from runcast.migrate.engine import Plan
+from runcast.migrate.manifest import RunEntry
+from runcast.plugins.source import FoundRun, Selection, Source
+from runcast.records import Metrics, Record, System
+
+EXAMPLES = 3
+"""Points that are shown of a series that differs."""
+
+
+class Difference(BaseModel):
+    """One thing that is not the same on both sides.
+
+    Attributes:
+        what: ``metric``, ``param``, ``tag``, ``image``, ``artifact``, ``head``, ...
+        name: which.
+        source, destination: how it reads there; shortened.
+    """
+
+    what: str
+    name: str
+    source: str
+    destination: str
+
+
+class Verified(BaseModel):
+    """One run, compared.
+
+    Attributes:
+        source, run, name: ids and name.
+        points, values, files: how many were compared: of metrics; params and tags; everything else.
+        differences: none where both sides are the same.
+        problem: why it could not be compared; "" where it could.
+    """
+
+    source: str
+    run: str
+    name: str
+    points: int = 0
+    values: int = 0
+    files: int = 0
+    differences: list[Difference] = []
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was compared and is the same."""
+        return not self.problem and not self.differences
+
+
+class Uncopied(Blobs):
+    """Takes content without keeping it: comparing needs digests alone."""
+
+    def _holds(self, digest: str, size: int) -> bool:
+        return True
+
+
+def verify(
+    plan: Plan, selection: Selection | None = None, tell: Callable[[int, int], None] = lambda done, of: None
+) -> Iterator[Verified]:
+    """Compare each delivered run of a migration with its source.
+
+    Args:
+        plan: from `runcast.migrate.prepare`.
+        selection: which runs; every delivered one where left out.
+        tell: called with runs done and runs in all.
+
+    Raises:
+        UsageError: nothing was migrated yet, or no source can read the destination back.
+    """
+    entries = {id_: entry for id_, entry in plan.manifest.runs.items() if entry.ref is not None}
+    if not entries:
+        raise UsageError("nothing of this migration is in the destination yet: run `runcast migrate` first")
+    target = _target(plan)
+    refs = {entry.ref.id: entry for entry in entries.values() if entry.ref is not None}
+    there = {run.id: run for run in target.runs(Selection(runs=tuple(refs)))}
+    here = [run for run in plan.source.runs(selection or Selection()) if run.id in entries]
+    for number, run in enumerate(here):
+        tell(number, len(here))
+        yield _verify(plan, run, entries[run.id], target, there)
+    tell(len(here), len(here))
+
+
+def _target(plan: Plan) -> Source:
+    scheme, rest = address.split(plan.goes)
+    try:
+        return address.source(f"{scheme}:{rest}")
+    except UsageError as error:
+        raise UsageError(f"{scheme} cannot be read back, so nothing can be verified: {error}") from error
+
+
+def _verify(
+    plan: Plan, run: FoundRun, entry: RunEntry, target: Source, there: dict[str, FoundRun]
+) -> Verified:
+    result = Verified(source=run.id, run=entry.run, name=entry.name)
+    ref = entry.ref.id if entry.ref is not None else ""
+    found = there.get(ref)
+    if found is None:
+        result.problem = f"{ref} is not in the destination any more; migrate it again with --again"
+        return result
+    blobs = Uncopied(plan.folder.path / "unused")
+    try:
+        ours = Content.of(plan.source.read(run, blobs))
+        theirs = Content.of(target.read(found, blobs))
+    except (RuncastError, OSError) as error:
+        result.problem = str(error)
+        return result
+    result.points = sum(series.count for series in ours.series.values())
+    result.values = len(ours.params) + len(ours.tags)
+    result.files = sum(map(len, ours.others.values()))
+    result.differences = list(_compare(ours, theirs))
+    wrong = {d.name for d in result.differences if d.what in ("metric", "system")}
+    if wrong:
+        with contextlib.suppress(RuncastError, OSError):
+            _exemplify(result, plan.source.read(run, blobs), target.read(found, blobs), wrong)
+    return result
+
+
+def _compare(ours: Content, theirs: Content) -> Iterator[Difference]:
+    for what, a, b in (
+        ("head", ours.head, theirs.head),
+        ("param", ours.params, theirs.params),
+        ("tag", ours.tags, theirs.tags),
+    ):
+        for name in sorted(a.keys() | b.keys()):
+            if not _same(a.get(name, _ABSENT), b.get(name, _ABSENT)):
+                yield _difference(what, name, a.get(name, _ABSENT), b.get(name, _ABSENT))
+    if ours.note != theirs.note:
+        yield _difference("note", "", ours.note, theirs.note)
+    for kind, name in sorted(ours.series.keys() | theirs.series.keys()):
+        one, other = ours.series.get((kind, name)), theirs.series.get((kind, name))
+        if one != other:
+            counts = [f"{series.count} points" if series else "absent" for series in (one, other)]
+            yield Difference(what=kind, name=name, source=counts[0], destination=counts[1])
+    for what, name in sorted(ours.others.keys() | theirs.others.keys()):
+        said, read = ours.others.get((what, name)), theirs.others.get((what, name))
+        if said != read:
+            sums = [f"{counter.total() if counter else 0} of it" for counter in (said, read)]
+            if sums[0] == sums[1]:
+                sums = [f"{text}, other content" for text in sums]
+            yield Difference(what=what, name=name, source=sums[0], destination=sums[1])
+
+
+def _exemplify(result: Verified, ours: Iterable[Record], theirs: Iterable[Record], wrong: set[str]) -> None:
+    """Put the first points that differ into the differences of series; takes their memory, no more."""
+    one, other = _points(ours, wrong), _points(theirs, wrong)
+    for difference in result.differences:
+        key = difference.what, difference.name
+        mine, its = set(one.get(key, ())), set(other.get(key, ()))
+        difference.source += _examples(mine - its)
+        difference.destination += _examples(its - mine)
+
+
+def _points(records: Iterable[Record], names: set[str]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if isinstance(record, (Metrics, System)):
+            what, step = ("metric", record.step) if isinstance(record, Metrics) else ("system", 0)
+            for name in names & record.values.keys():
+                point = f"{record.values[name]!r} at step {step}, {record.time} ns"
+                found.setdefault((what, name), []).append(point)
+    return found
+
+
+def _examples(points: set[str]) -> str:
+    if not points:
+        return ""
+    shown = heapq.nsmallest(EXAMPLES, points)
+    more = len(points) - len(shown)
+    return f", only here: {'; '.join(islice(shown, EXAMPLES))}" + (f" and {more} more" if more else "")
+
+
+_ABSENT = object()
+
+
+def _same(a: Any, b: Any) -> bool:
+    # `repr` tells 1 from 1.0 and True, and knows NaN.
+    return repr(a) == repr(b)
+
+
+def _difference(what: str, name: str, a: Any, b: Any) -> Difference:
+    shown = ["absent" if value is _ABSENT else f"{value!r:.200}" for value in (a, b)]
+    return Difference(what=what, name=name, source=shown[0], destination=shown[1])
