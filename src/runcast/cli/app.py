@@ -29,6 +29,11 @@ COMMANDS = (
     Command("runs", "runcast.cli.runs", "runs_command", "List runs."),
     Command("show", "runcast.cli.show", "show_command", "Everything about one run."),
     Command("compare", "runcast.cli.compare", "compare_command", "Runs side by side."),
+    Command(
+        "migrate", "runcast.cli.migrate", "migrate_command", "Bring history from one tracker to another."
+    ),
+    Command("verify", "runcast.cli.migrate", "verify_command", "Compare a migration with its source."),
+    Command("migrations", "runcast.cli.migrate", "migrations_command", "List what was migrated."),
     Command("select", "runcast.cli.select", "select_command", "Which trackers fit you, and why."),
     Command("init", "runcast.cli.init", "init_command", "Write runcast.toml from a few answers."),
     Command(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -112,8 +112,3 @@ def manifests(root: Path) -> list[Manifest]:
         if manifest is not None:
             found.append(manifest)
     return sorted(found, key=lambda manifest: -manifest.created)
-
-
-def plain(value: Any) -> Any:
-    """A manifest as JSON-like values, for people's own tools."""
-    return msgspec.to_builtins(value)
