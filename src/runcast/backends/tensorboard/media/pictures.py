@@ -23,7 +23,7 @@ def image(medium: Medium) -> None:
     medium.show(medium.tag, image_value(medium.tag, size, pictures))
     masks = [medium.keep(file) for file in files[len(items) :]]
     for number, item in enumerate(items):
-        medium.words += _item(item, f"{number + 1}. " if len(items) > 1 else "")
+        medium.words += _item(item, f"image {number + 1}: " if len(items) > 1 else "")
     medium.words += [f"mask: `{mask}`" for mask in masks]
     if masks or any(item.get("boxes") or item.get("masks") for item in items):
         medium.degraded("masks and boxes are not drawn; they are kept with the run")
