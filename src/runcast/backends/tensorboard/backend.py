@@ -94,7 +94,6 @@ class TensorBoardBackend(Backend):
         with self._explained(self._folder):
             try:
                 take(draft, batch)
-                draft.settle()
                 document = _encode(draft.facts) if draft.changed else b""
             except Reject:
                 self._prune = False

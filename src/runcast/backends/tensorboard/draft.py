@@ -52,14 +52,15 @@ class Draft:
             self.facts = self._before.copy()
         return self.facts
 
-    def settle(self) -> None:
-        """Bring what follows from the rest into the facts, if they are to be written."""
-        if self.changed:
-            self.facts.summaries = {
-                self.facts.keys.get(tag, tag): wanted(entry, define)
-                for tag, entry in self.summaries.items()
-                if (define := self.facts.definition(self.facts.keys.get(tag, tag))) is not None
-            }
+    def sum_up(self) -> None:
+        """Bring what is wanted of the metrics into the facts."""
+        facts, summaries = self.edit(), {}
+        for tag, entry in self.summaries.items():
+            key = facts.keys.get(tag, tag)
+            define = facts.definition(key)
+            if define is not None:
+                summaries[key] = wanted(entry, define)
+        facts.summaries = summaries
 
     def memory(self) -> dict[str, Any]:
         """What the next draft must know, JSON-like."""

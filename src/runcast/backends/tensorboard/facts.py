@@ -9,8 +9,8 @@ started. ``parent``: id of the parent run; ``parent_folder``: where it is, relat
 ``tags``, ``note``: the last of each, with their types. ``artifacts``, ``models``, ``inputs``: one entry
 per logged version, in order, with the folder that holds its files. ``environment``: the last of each
 name; ``environment_files``: folder → paths. ``origin``: of a run from another tracker. ``defines``: metric
-or pattern → ``goal``, ``summary``; ``summaries``: metric → what is wanted of it, as of the last time that
-this file was written. ``embeddings``: what the projector's configuration says. ``keys``: tag in the
+or pattern → ``goal``, ``summary``; ``summaries``: metric → what is wanted of it, as of the last end of
+a process. ``embeddings``: what the projector's configuration says. ``keys``: tag in the
 event files → name that the script used, where they differ. ``lost``: name → reason → count.
 ``missing_bytes``: of the event file, acknowledged and gone. ``wide_steps``: whether a step beyond int32
 keeps the run out of HParams. ``events``: name of the event file, which has every record exactly: see

@@ -66,7 +66,7 @@ def lost(draft: Draft, record: Lost) -> None:
 def finished(draft: Draft, record: RunFinished) -> None:
     """A process ended; what is wanted of the metrics is shown."""
     draft.edit().finish(record)
-    draft.settle()
+    draft.sum_up()
     if draft.facts.summaries:
         draft.page(record, "summaries", pages.summaries(draft.facts.summaries))
     else:

@@ -34,7 +34,9 @@ FORMS: Mapping[str, Callable[[Medium], None]] = {
 """Type → what fills a `Medium`."""
 
 # What code says of content that is not what it was said to be, and of a package that is missing.
-_UNFIT = (ValueError, TypeError, LookupError, ArithmeticError, EOFError, RuntimeError, ImportError)
+_UNFIT = (
+    ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, RuntimeError, ImportError,
+)  # fmt: skip
 
 
 def present(medium: Medium) -> None:
@@ -46,6 +48,8 @@ def present(medium: Medium) -> None:
     """
     try:
         FORMS.get(medium.record.type, _unknown)(medium)
+        if not (medium.values or medium.words or medium.graph):
+            raise ValueError("there is nothing in it")
     except _UNFIT as error:
         _keep_only(medium, error)
     except OSError as error:  # without a number it speaks of an image's content, not of the disk
