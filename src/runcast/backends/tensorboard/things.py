@@ -25,7 +25,9 @@ def media(draft: Draft, record: Media) -> None:
     medium = Medium(draft.run, draft.root, record, draft.tag)
     present(medium)
     if medium.graph:
-        draft.steps.setdefault(RUN_GRAPH, record.step)
+        if RUN_GRAPH in draft.steps:
+            medium.degraded("TensorBoard shows one graph per run; the event file has each")
+        draft.steps[RUN_GRAPH] = record.step
         draft.events.append(frame(graph_event(record.time, record.step, medium.graph, encode(record))))
     else:
         values = list(medium.values)

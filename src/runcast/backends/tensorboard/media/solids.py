@@ -109,4 +109,5 @@ def _show(medium: Medium, parts: Mapping[str, NDArray[Any]]) -> None:
 def graph(medium: Medium) -> None:
     """The graph as it is, under the one name that TensorBoard has for graphs."""
     medium.graph = medium.read(medium.content())
-    medium.degraded("TensorBoard shows one graph per run, without its name and caption; the event has them")
+    if medium.record.caption is not None:
+        medium.degraded("TensorBoard shows a graph without its caption; the event has it")
