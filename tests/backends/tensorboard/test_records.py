@@ -167,7 +167,7 @@ def test_files_of_media_come_back(delivery: Make) -> None:
         "new": [run.file("x.bin", b"?")],
     }  # fmt: skip
     for type_, files in values.items():
-        run.media(type_, f"my {type_}", *files)
+        run.media(type_, f"my {type_}", *files, caption="a *caption*")
     records = [record for record in restored(run) if isinstance(record, Media)]
 
     assert [record.type for record in records] == list(values)

@@ -34,7 +34,8 @@ def media(draft: Draft, record: Media) -> None:
         if medium.words:
             tag = draft.tag(record.key, shown.TEXT_SUFFIX)
             medium.show(tag)
-            values.append(text_value(tag, "\n\n".join(medium.words)))
+            caption = record.caption if medium.verbatim else None
+            values.append(text_value(tag, "\n\n".join(medium.words), caption))
         for tag in medium.tags:
             draft.advance(tag, record.key, record.step)
         draft.emit(record, record.step, values)

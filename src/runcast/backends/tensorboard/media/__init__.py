@@ -56,7 +56,7 @@ def present(medium: Medium) -> None:
         if error.errno is not None:
             raise
         _keep_only(medium, error)
-    if medium.record.caption is not None and not medium.graph:
+    if medium.record.caption is not None and not medium.graph and not medium.verbatim:
         medium.words.insert(0, medium.record.caption)
 
 

@@ -29,6 +29,7 @@ class Medium:
         values: values of the event's summary.
         tags: the tags of `values`.
         words: Markdown paragraphs, shown in the text dashboard.
+        verbatim: whether `words` are the content itself, and so must be nothing else.
         changes: for the receipt.
         graph: a serialized ``GraphDef``, which takes the place of a summary.
         embedding: what the projector is to be told.
@@ -44,6 +45,7 @@ class Medium:
         self.values: list[bytes] = []
         self.tags: list[str] = []
         self.words: list[str] = []
+        self.verbatim = False
         self.changes: list[Change] = []
         self.graph = b""
         self.embedding: dict[str, Any] = {}

@@ -12,6 +12,7 @@ _ROWS, _COLUMNS, _CELL = 100, 50, 300
 def text(medium: Medium) -> None:
     """Markdown, as the text dashboard takes every text."""
     medium.words.append(_content(medium))
+    medium.verbatim = True
 
 
 def html(medium: Medium) -> None:
