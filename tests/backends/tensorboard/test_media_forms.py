@@ -88,7 +88,7 @@ anything = st.dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(type_=st.sampled_from(sorted(FORMS)), data=anything, key=strategies.names(), number=st.uuids())
 def test_no_data_harms_the_run(delivery: Make, type_: str, data: Any, key: str, number: Any) -> None:
     """Whatever stands in `data`: the value gets a form or a report, and nothing is raised."""

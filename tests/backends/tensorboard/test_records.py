@@ -137,7 +137,7 @@ said = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=st.lists(said, max_size=6), number=st.uuids())
 def test_every_record_comes_back(delivery: Make, records: list[Record], number: Any) -> None:
     """Any kind, with any text, any number and any time, in the order in which it was said."""
