@@ -211,7 +211,7 @@ class Other(_Entry, frozen=True):
 
 
 Entry = (
-    Header | Run | Config | History | Summary | Metric | Stats | Environment | Output | Files | Artifact | Exit
-    | Other
+    Header | Run | Config | History | Summary | Metric | Stats | Environment | Output | Files | Artifact
+    | Exit | Other
 )  # fmt: skip
 """Any record of a log."""
