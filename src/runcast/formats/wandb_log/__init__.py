@@ -12,6 +12,7 @@ from pathlib import Path
 from runcast.formats.wandb_log.decode import decode
 from runcast.formats.wandb_log.encode import encode, history
 from runcast.formats.wandb_log.entries import (
+    SUMMARIES,
     Artifact,
     Config,
     Entry,
@@ -34,6 +35,7 @@ from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame,
 __all__ = [
     "BLOCK",
     "FILE_HEADER",
+    "SUMMARIES",
     "Artifact",
     "Config",
     "Damage",
