@@ -57,6 +57,7 @@ entries = st.one_of(
     ),
     st.builds(wandb_log.Output, stream=st.sampled_from(["stdout", "stderr"]), time_ns=times, text=texts),
     st.builds(wandb_log.Files, paths=st.lists(texts, max_size=3)),
+    st.builds(wandb_log.Files, paths=st.lists(texts, min_size=1, max_size=3), now=st.just(True)),
     st.builds(
         wandb_log.Artifact, run_id=texts, project=texts, entity=texts, type=texts, name=texts, digest=texts,
         description=texts, metadata=texts, aliases=st.lists(texts, max_size=2),

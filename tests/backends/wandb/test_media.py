@@ -232,7 +232,8 @@ def test_embedding(delivery: Delivery, values: Values) -> None:
     vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
     made = values(
         "words", 0, "embedding", ("vectors.npy", npy(vectors)),
-        ("metadata.tsv", b"word\tn\na\t1\nb\t2\nc\t3\n"), ("sprite.png", png()), data={"parts": ["vectors", "metadata", "sprite"], "rows": 3, "dims": 2},
+        ("metadata.tsv", b"word\tn\na\t1\nb\t2\nc\t3\n"), ("sprite.png", png()),
+        data={"parts": ["vectors", "metadata", "sprite"], "rows": 3, "dims": 2},
     )  # fmt: skip
     [receipt] = delivery.deliver([made, finished()])
     [row] = delivery.rows()

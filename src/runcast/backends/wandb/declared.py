@@ -40,7 +40,7 @@ CAPABILITIES = Capabilities(
         "artifact of type model, what loads it in its metadata; registered once an online run is uploaded"
     ),
     inputs=mapped("input artifacts, found again by content; context and alias in config runcast.inputs"),
-    environment=native("wandb-metadata.json, requirements.txt, diff.patch; all in config runcast.environment"),
+    environment=native("metadata file, requirements.txt, diff.patch; all in config runcast.environment"),
     system=native("W&B's names where it has them; cpu is the whole machine's"),
     traces=mapped("a table of spans, runcast/traces, made at the run's end"),
     nested=mapped("the parent's id is the group, where none is given, and config runcast.parent"),

@@ -179,7 +179,7 @@ class Scribe:
 
     def _store(self, path: str, content: bytes | Path) -> None:
         store(Path(self._state["folder"]) / "files" / path, content)
-        self.transcript.say(wandb_log.Files(paths=[path]))
+        self.transcript.say(wandb_log.Files(paths=[path], now=True))
 
     def _artifact(self, record: Artifact) -> list[Change]:
         made, changes = artifacts.entry(record, self._run, self.where)
@@ -223,7 +223,13 @@ class Scribe:
             self._store(path, self._run.blob(file))
         if "requirements.txt" not in files and (lines := environment.requirements(values)):
             self._store("requirements.txt", lines)
-        self.transcript.say(environment.metadata(record, self._run.started))
+        made = environment.metadata(record, self._run.started)
+        for name in ("args", "gpus"):  # W&B would add a second list to the first
+            if name in self._state.get("listed", []):
+                made = msgspec.structs.replace(made, **{name: []})
+            elif getattr(made, name):
+                self._state.setdefault("listed", []).append(name)
+        self.transcript.say(made)
         values.pop("packages", None)
         self.transcript.note({"environment": spelling.setting(values)[0]})
         return []

@@ -156,6 +156,12 @@ def _environment(m: _Fields) -> e.Entry:
     )  # fmt: skip
 
 
+def _files(m: _Fields) -> e.Entry:
+    files = [_collect(raw) for raw in m.get(1, ())]
+    now = bool(files) and not any(_int(file, 2) for file in files)
+    return e.Files(paths=[_text(file, 1) for file in files], now=now)
+
+
 def _artifact(m: _Fields) -> e.Entry:
     manifest = _collect(_raw(m, 12))
     return e.Artifact(
@@ -170,7 +176,7 @@ _DECODERS: dict[int, Callable[[_Fields], e.Entry]] = {
     2: _history,
     3: lambda m: e.Summary(update=_values(m, 1), remove=_removed(m)),
     5: lambda m: e.Config(update=_values(m, 1), remove=_removed(m)),
-    6: lambda m: e.Files(paths=[_text(_collect(raw), 1) for raw in m.get(1, ())]),
+    6: _files,
     8: _artifact,
     7: _stats,
     12: _metric,

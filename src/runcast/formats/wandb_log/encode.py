@@ -128,7 +128,7 @@ def _output(entry: e.Output) -> bytes:
 
 
 def _files(entry: e.Files) -> bytes:
-    return b"".join(data(1, text(1, path) + number(2, 1)) for path in entry.paths)
+    return b"".join(data(1, text(1, path) + number(2, not entry.now)) for path in entry.paths)
 
 
 def _manifest_entry(entry: e.ManifestEntry) -> bytes:

@@ -146,9 +146,14 @@ class Output(_Entry, frozen=True):
 
 
 class Files(_Entry, frozen=True):
-    """Files below ``files/`` that belong to the run, to be uploaded at its end."""
+    """Files below ``files/`` that belong to the run.
+
+    Attributes:
+        now: they are as they will be, and may be uploaded at once, not only at the run's end.
+    """
 
     paths: list[str] = []
+    now: bool = False
 
 
 class ManifestEntry(_Entry, frozen=True):

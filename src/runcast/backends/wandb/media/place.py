@@ -78,7 +78,7 @@ class Place:
         name = spelling.path(file.path).replace("/", "_")
         path = f"{KEPT}/{file.sha256[:20]}/{name}"
         store(self.folder / "files" / path, self.source(file))
-        self.transcript.say(wandb_log.Files(paths=[path]))
+        self.transcript.say(wandb_log.Files(paths=[path], now=True))
         return path
 
     def lesser(self, detail: str, what: Literal["degraded", "spilled"] = "degraded") -> None:
@@ -106,5 +106,5 @@ class Place:
         name = f"{spelling.path(key or self.key)}_{self.record.step}_{sha256[:20]}{extension}"
         path = f"media/{folder}/{name}"
         store(self.folder / "files" / path, content)
-        self.transcript.say(wandb_log.Files(paths=[path]))
+        self.transcript.say(wandb_log.Files(paths=[path], now=True))
         return {"sha256": sha256, "size": size, "path": path}
