@@ -107,7 +107,7 @@ class _Said:
         texts: dict[str, list[Any]] = {}
         for row in self.rows:
             for key, value in row.items():
-                if key.startswith(("_", "runcast/step/")):
+                if key.startswith(("_", "runcast/step/", "runcast/caption/")):
                     continue
                 step = int(row.get(axes.get(key, ""), row["_step"]))
                 name = names.get(key, key)

@@ -64,7 +64,7 @@ def test_model(delivery: Delivery) -> None:
     assert (metadata["requirements"], metadata["metadata/flavor"]) == (["scikit-learn==1.9.1"], "vanilla")
     files = {entry["path"]: Path(entry["local_path"]) for entry in made["manifest"]["contents"]}
     assert files["model.skops"].read_bytes() == b"weights"
-    assert json.loads(files["runcast/input_example.json"].read_text()) == {"ndarray": [[1.0]]}
+    assert metadata["example"] == {"ndarray": [[1.0]]}
     [change] = receipt.changes
     assert (change.what, change.key) == ("degraded", "net")
     assert "not registered as digits" in change.detail
@@ -96,13 +96,15 @@ def test_an_input_has_the_digest_of_what_was_logged(delivery: Delivery) -> None:
     from_there = inputs(delivery)[2]
     logged = Model(
         time=START, writer="cd" * 8, seq=1, name="teacher", flavor="onnx", digest="4" * 64,
-        files=getattr(from_there, "files", []),
+        files=getattr(from_there, "files", []), example={"json": "x" * 20_000},
     )  # fmt: skip
-    delivery.deliver([delivery.started, logged, from_there, made, finished()])
+    [receipt] = delivery.deliver([delivery.started, logged, from_there, made, finished()])
     first, used, other = of_kind(delivery.inspect(), "artifact")
     assert (first["digest"], first["type"], first["name"]) == (used["digest"], used["type"], used["name"])
     assert first["client_id"] != used["client_id"]
     assert other["digest"] != first["digest"]
+    spilled = [change.detail.rpartition(" ")[2] for change in receipt.changes if change.what == "spilled"]
+    assert json.loads((delivery.folder / spilled[0]).read_text()) == {"json": "x" * 20_000}
 
 
 def test_environment(delivery: Delivery) -> None:

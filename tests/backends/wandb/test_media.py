@@ -263,12 +263,18 @@ def test_graph(delivery: Delivery, values: Values) -> None:
 
 
 def test_captions_without_a_slot(delivery: Delivery, values: Values) -> None:
-    """W&B has none beside a table or a text: they go to the config, and are reported."""
-    made = values("note", 0, "text", text="hello", caption="greeting")
-    [receipt] = delivery.deliver([made, finished()])
-    updates = [change["update"] for change in of_kind(delivery.inspect(), "config")]
-    assert {"runcast": {"captions": {"note": "greeting"}}} in updates
-    assert [(c.what, c.key) for c in receipt.changes] == [("degraded", "note")]
+    """W&B has none beside a text, nor metadata of any: they go to columns beside it, and are reported."""
+    facts = {"model": "small", "seed": 7, "tags": ["a"]}
+    made = [
+        values("note", step, "text", text="hello", caption=f"greeting {step}", data={"metadata": facts})
+        for step in range(2)
+    ]
+    [receipt] = delivery.deliver([*made, finished()])
+    rows = delivery.rows()
+    assert [row["runcast/caption/note"] for row in rows] == ["greeting 0", "greeting 1"]
+    assert [row["runcast/metadata/note"] for row in rows] == [facts, facts]
+    assert [row["note"] for row in rows] == ["hello", "hello"]
+    assert [(c.what, c.key) for c in receipt.changes] == [("degraded", "note"), ("degraded", "note")]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from runcast.formats import wandb_log
 from runcast.plugins import Change, OpenRun
 from runcast.records import Input, Model
 
+LONGEST_EXAMPLE = 10_000
+"""Bytes of JSON above which a model's example is a file of the run."""
 _Made = tuple[wandb_log.Artifact, list[Change]]
 
 
@@ -47,8 +50,16 @@ def used(record: Input, run: OpenRun, where: wandb_log.Run) -> _Made:
     return made, changes + renamed
 
 
-def model(record: Model, run: OpenRun, where: wandb_log.Run) -> _Made:
+def model(record: Model, run: OpenRun, where: wandb_log.Run, keep: Callable[[str, bytes], None]) -> _Made:
     """The log's record of a model: an artifact of type ``model`` with what loads it in the metadata.
+
+    Its files are the record's and no others, so that a run that uses the model finds this version again.
+
+    Args:
+        record: the model.
+        run: the run, with its blobs.
+        where: the run as W&B knows it.
+        keep: puts a file below ``files/``, for an example too long for metadata.
 
     Raises:
         Reject, OSError: as `artifacts.entry`.
@@ -57,13 +68,23 @@ def model(record: Model, run: OpenRun, where: wandb_log.Run) -> _Made:
         "flavor": record.flavor, "signature": record.signature, "requirements": record.requirements,
         "step": record.step, "data": record.data,
     }  # fmt: skip
+    path = ""
+    if record.example is not None:
+        text = json.dumps(spelling.setting(record.example)[0]).encode()
+        path = (
+            f"runcast/models/{hashlib.sha256(text).hexdigest()}.json" if len(text) > LONGEST_EXAMPLE else ""
+        )
+        facts["example"] = f"files/{path}" if path else record.example
+        if path:
+            keep(path, text)
     facts = {name: value for name, value in facts.items() if value not in (None, [], {})}
     own = {(f"metadata/{k}" if k in facts else k): v for k, v in record.metadata.items()}
-    files = artifacts.manifest(record, run)
-    if record.example is not None:
-        files.append(_file(run, "runcast/input_example.json", record.example))
     aliases = [*map(spelling.alias, record.aliases), "latest"]
-    return artifacts.build(record, "model", files, where, aliases, {**own, **facts})
+    files = artifacts.manifest(record, run)
+    made, changes = artifacts.build(record, "model", files, where, aliases, {**own, **facts})
+    if path:
+        changes.append(Change(what="spilled", key=record.name, detail=f"its example: files/{path}"))
+    return made, changes
 
 
 def _file(run: OpenRun, path: str, content: Any) -> wandb_log.ManifestEntry:

@@ -160,7 +160,8 @@ class Scribe:
         key, changes = self.transcript.key(record.key)
         place = Place(record, key, self._run, self.where, self.transcript)
         values = self._text(place) if record.type == "text" else media.show(place)
-        self.transcript.rows.add(record.step, record.time, values)
+        place.metadata_aside()
+        self.transcript.rows.add(record.step, record.time, {**values, **place.columns})
         return changes + place.changes
 
     def _text(self, place: Place) -> dict[str, str]:
@@ -187,7 +188,7 @@ class Scribe:
         return changes
 
     def _model(self, record: Model) -> list[Change]:
-        made, changes = lineage.model(record, self._run, self.where)
+        made, changes = lineage.model(record, self._run, self.where, self._store)
         self.transcript.say(made)
         if record.register_as is None:
             return changes

@@ -14,7 +14,7 @@ from runcast.records import Define, Scalar
 class Summaries:
     """Sums up the metrics that were defined, from their definition on.
 
-    NaN and the infinities count for ``last`` and ``first`` alone.
+    NaN and the infinities count for ``last`` and ``first`` alone; without a goal the lowest is the best.
 
     Args:
         state: JSON-like memory, changed in place; begins empty. Numbers in it are JSON texts.

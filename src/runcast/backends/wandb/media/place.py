@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from runcast.records import FileRef, Media
 
 KEPT = "runcast/media"
 """Below ``files/``: contents that W&B cannot show, or shows only in part."""
+CAPTION, METADATA = "runcast/caption/", "runcast/metadata/"
+"""Columns of the history, before the value's key."""
 
 
 class Place:
@@ -30,6 +33,7 @@ class Place:
 
     Attributes:
         changes: what W&B got in another form.
+        columns: key → JSON text, of what goes beside the value into its row.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Place:
         self.where = where
         self.transcript = transcript
         self.changes: list[Change] = []
+        self.columns: dict[str, str] = {}
         self.folder = Path(run.state["folder"])
         self._run = run
 
@@ -88,8 +93,16 @@ class Place:
     def caption_aside(self) -> None:
         """Keep a caption for which W&B's form of the value has no slot."""
         if self.record.caption is not None:
-            self.transcript.note({"captions": {self.key: spelling.prose(self.record.caption)}})
-            self.lesser(f"W&B shows no caption beside {self.record.type}: kept in config runcast.captions")
+            column = f"{CAPTION}{self.key}"
+            self.columns[column] = json.dumps(spelling.prose(self.record.caption))
+            self.lesser(f"W&B shows no caption beside {self.record.type}: kept in the column {column}")
+
+    def metadata_aside(self) -> None:
+        """Keep the script's own facts about the value, for which W&B has no slot."""
+        if facts := self.record.data.get("metadata"):
+            column = f"{METADATA}{self.key}"
+            self.columns[column] = json.dumps(spelling.setting(facts)[0])
+            self.lesser(f"W&B has no metadata of media: kept in the column {column}")
 
     def with_caption(self, value: dict[str, Any]) -> dict[str, Any]:
         """The value, with its caption where it has one."""
