@@ -13,11 +13,11 @@ SOURCE = Path(runcast.__file__).parent
 LAYERS = (
     {"errors", "records", "receipts", "codec", "names", "redact", "notices", "cache", "entries"},
     {"journal", "formats", "normalize", "media"},
-    {"plugins", "config"},
+    {"plugins", "config", "capture", "system"},
     {"catalog"},
     {"backends"},
     {"courier"},
-    {"artifacts", "ranks", "trouble", "session", "run", "starting", ""},
+    {"artifacts", "ranks", "trouble", "session", "traces", "run_traces", "seeds", "run", "starting", ""},
     {"cli", "demo", "testing"},
 )
 FILES = sorted(path for path in SOURCE.rglob("*.py"))

@@ -19,7 +19,9 @@ from runcast.media import Text, Value
 from runcast.receipts import Ref
 from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
 from runcast.redact import key_pattern, redact_text, redact_tree
+from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
+from runcast.traces import OpenTraces
 from runcast.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from runcast.courier.report import RunReport
 
 
-class Run:
+class Run(RunTraces):
     """One run, on any rank and in any mode. Made by `runcast.start`.
 
     Attributes:
@@ -68,6 +70,7 @@ class Run:
         self._status: Status = "running"
         self._secret_names = key_pattern(getattr(config.settings, "redact", []))
         self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
+        self._traces = OpenTraces()
         self._ending = Ending(self._end_at_exit, self._wait_at_exit)
         if self._owner:
             on_exit(self._ending)
@@ -302,6 +305,7 @@ class Run:
         me = object()
         if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
             return False
+        self._traces.end_all()
         self._trouble.settle(time.time_ns())
         self._finished = True
         self._status = status
