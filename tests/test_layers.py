@@ -82,6 +82,6 @@ def test_the_public_names_are_these() -> None:
     """A name is added or removed on purpose."""
     assert sorted(runcast.__all__) == [
         "ConfigError", "DeliveryError", "Halt", "Reject", "Retry", "Run", "RuncastError", "Text",
-        "UsageError", "__version__", "current_run", "log", "runs", "start",
+        "UsageError", "__version__", "current_run", "log", "runs", "seed_everything", "start",
     ]  # fmt: skip
     assert all(hasattr(runcast, name) for name in runcast.__all__)

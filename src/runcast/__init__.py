@@ -21,6 +21,7 @@ from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs
+    from runcast.seeds import seed_everything
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "current_run",
     "log",
     "runs",
+    "seed_everything",
     "start",
 ]
 
@@ -48,4 +50,8 @@ def __getattr__(name: str) -> Any:
         from runcast.catalog import runs
 
         return runs
+    if name == "seed_everything":
+        from runcast.seeds import seed_everything
+
+        return seed_everything
     raise AttributeError(f"module 'runcast' has no attribute {name!r}")

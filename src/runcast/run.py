@@ -17,7 +17,19 @@ from runcast.errors import RunFinishedError, UsageError
 from runcast.journal import Blobs, JournalWriter, digest
 from runcast.media import Text, Value
 from runcast.receipts import Ref
-from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
+from runcast.records import (
+    Artifact,
+    Environment,
+    Lost,
+    Media,
+    Metrics,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    Status,
+    Tags,
+)
 from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
@@ -27,6 +39,9 @@ from runcast.trouble import Trouble
 if TYPE_CHECKING:
     from runcast.config import Config
     from runcast.courier.report import RunReport
+
+LOOKING = 5.0
+"""Seconds that the end of a run waits, at most, for its surroundings, where no other process records them."""
 
 
 class Run(RunTraces):
@@ -263,6 +278,10 @@ class Run(RunTraces):
                 problems = [*problems, normalize.Problem("", f"cannot be written: {error}", "")]
         return self._trouble.tell(problems, now)
 
+    def _describe(self, values: dict[str, Any]) -> None:
+        """Record what the run runs in."""
+        self._say(lambda now: Environment(time=now, values=values), bool(values), [])
+
     def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> None:
         for key, value in media.items():
             if isinstance(value, Text) and self._writer is not None:
@@ -302,6 +321,7 @@ class Run(RunTraces):
             return False
         if not self._owner or os.getpid() != self._pid:
             return False  # a forked or joined process is done, the run is not
+        self._session.settle(self.id, LOOKING)
         me = object()
         if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
             return False

@@ -18,12 +18,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
+from runcast.capture import Job
 from runcast.courier.client import CourierProcess
 from runcast.courier.command import interpreter
 from runcast.journal import Layout, ProcessLock
 
 if TYPE_CHECKING:  # importing them costs 0.2 s, and the training thread seldom needs them
     from runcast.courier.inline import CourierThreads
+    from runcast.courier.watch import Watch
     from runcast.plugins.backend import Backend
 
 _sessions: dict[Path, Session] = {}
@@ -54,6 +58,8 @@ class Session:
         self.process = _lock(layout)
         self.courier = CourierProcess(layout, self.process)
         self._threads: CourierThreads | None = None
+        self._watch: Watch | None = None
+        self._late: dict[str, Callable[[], None]] = {}
         self._pid = os.getpid()
 
     def announce(
@@ -62,9 +68,19 @@ class Session:
         options: dict[str, dict[str, Any]],
         classes: dict[str, type[Backend]],
         delivery: str,
+        job: Job,
     ) -> None:
-        """Begin to deliver a run: by the courier process, or by threads where it has to be."""
+        """Begin to deliver a run, and to look after it: by the courier process, or by threads.
+
+        Args:
+            run: its id.
+            options: name of each backend → its options.
+            classes: the script's own backends, which no other process can import.
+            delivery: see `runcast.config.Settings`.
+            job: what to record of the run's surroundings.
+        """
         if delivery == "later":
+            self._watch_here(run, job, lambda: None)
             return
         # Without a Python to start there is no process: threads are the next best.
         in_threads = delivery == "thread" or interpreter() is None
@@ -73,12 +89,37 @@ class Session:
             from runcast.courier.inline import CourierThreads
 
             self._threads = CourierThreads(self.layout)
-        for name in threaded:
-            if self._threads is not None:
-                self._threads.announce(run, name, classes.get(name), options[name])
         distant = {name: values for name, values in options.items() if name not in threaded}
-        if distant:
-            self.courier.announce(run, distant)
+        if distant and not threaded:
+            self.courier.announce(run, distant, msgspec.to_builtins(job))
+            return
+        threads = self._threads
+
+        def deliver() -> None:
+            if threads is not None:
+                for name in threaded:
+                    threads.announce(run, name, classes.get(name), options[name])
+            if distant:
+                self.courier.announce(run, distant, {})
+
+        deliver()
+        self._watch_here(run, job, deliver)
+
+    def _watch_here(self, run: str, job: Job, again: Callable[[], None]) -> None:
+        """Without a courier process, a thread of this one does its other work too."""
+        if not (job.wants_more or job.interval):
+            return
+        if self._watch is None:
+            from runcast.courier.watch import Watch
+
+            self._watch = Watch(self.layout, lambda run: self._late[run]())
+        self._late[run] = again
+        self._watch.add(run, job)
+
+    def settle(self, run: str, timeout: float) -> None:
+        """Wait a moment for a thread of this process that is looking at the run's surroundings."""
+        if self._watch is not None:
+            self._watch.settle(run, timeout)
 
     def wake(self) -> None:
         """Deliver what there is now."""
@@ -90,6 +131,8 @@ class Session:
 
     def close(self) -> None:
         """The process ends: the courier goes on alone, the threads stop."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._threads is not None:
             self._threads.close()
         self.courier.close()
