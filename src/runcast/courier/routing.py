@@ -123,14 +123,16 @@ class Router:
         kind = _NAMED.get(type(record), _SERIES)
         step = record.step if isinstance(record, Metrics) else None
         values: dict[str, Any] = {}
+        same = True
         for name, value in record.values.items():
             new = self._name(kind, name, tell, step)
+            same = same and new == name
             if new is not None:
                 values[new] = value
         if isinstance(record, Environment):
             files = [file for file in record.files if self._passes(kind, file.path, tell)]
             return msgspec.structs.replace(record, values=values, files=files) if values or files else None
-        if values.keys() == record.values.keys():
+        if same:
             return record
         return msgspec.structs.replace(record, values=values) if values else None
 

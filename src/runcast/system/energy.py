@@ -36,7 +36,7 @@ class Energy:
 
         totals: dict[str, float] = {}
 
-        class Keep(BaseOutput):
+        class Keep(BaseOutput):  # type: ignore[misc]  # codecarbon ships no types
             """Takes the totals where codecarbon would write a file."""
 
             def out(self, total: Any, delta: Any) -> None:
