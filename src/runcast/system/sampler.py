@@ -86,6 +86,8 @@ class Sampler:
     def _tree(self) -> None:
         """The trainer and all below it; those that are known keep their count of CPU time."""
         found: dict[int, Any] = {}
+        if self._trainer is None:
+            return
         with contextlib.suppress(self._ps.Error):
             for process in (self._trainer, *self._trainer.children(recursive=True)):
                 if (known := self._known.get(process.pid)) != process:
