@@ -219,3 +219,20 @@ def test_in_a_thread_too(project: Path) -> None:
         until(lambda: any(isinstance(r, System) for r in read_run(Layout(".runcast").run(run.id))))
 
     until(lambda: run.report().complete)
+
+
+def test_the_doctor_says_what_is_missing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, with the extra to install; an estimate that was asked for and cannot be made is a mistake."""
+    from runcast import system
+    from runcast.cli.doctor_checks import examine
+    from runcast.system import energy
+
+    monkeypatch.setenv("RUNCAST_SYSTEM_INTERVAL", "15")
+    monkeypatch.setenv("RUNCAST_ENERGY", "DEU")
+    assert [line for line in examine(False, 1.0)[1] if line.section == "system"] == []
+    monkeypatch.setattr(system, "is_available", lambda: False)
+    monkeypatch.setattr(energy, "is_available", lambda: False)
+    psutil, codecarbon = [line for line in examine(False, 1.0)[1] if line.section == "system"]
+
+    assert (psutil.ok, psutil.mend) == (True, "pip install 'runcast[system]'")
+    assert (codecarbon.ok, codecarbon.mend) == (False, "pip install 'runcast[energy]'")

@@ -96,7 +96,7 @@ class _Layers:
                 _merge(self.tree.setdefault(key, {}), value)
             else:
                 self.tree[key] = value
-            for leaf in _leaves({key: value}):
+            for leaf in [*_leaves({key: value}), *(["routes"] if key == "routes" else [])]:
                 self.origins[leaf] = _origin(leaf, origin)
 
     def with_dashes(
