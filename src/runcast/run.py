@@ -33,12 +33,12 @@ from runcast.records import (
 from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
-from runcast.traces import OpenTraces
 from runcast.trouble import Trouble
 
 if TYPE_CHECKING:
     from runcast.config import Config
     from runcast.courier.report import RunReport
+    from runcast.traces import OpenTraces
 
 LOOKING = 5.0
 """Seconds that the end of a run waits, at most, for its surroundings, where no other process records them."""
@@ -85,7 +85,7 @@ class Run(RunTraces):
         self._status: Status = "running"
         self._secret_names = key_pattern(getattr(config.settings, "redact", []))
         self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
-        self._traces = OpenTraces()
+        self._traces: OpenTraces | None = None
         self._ending = Ending(self._end_at_exit, self._wait_at_exit)
         if self._owner:
             on_exit(self._ending)
@@ -325,7 +325,8 @@ class Run(RunTraces):
         me = object()
         if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
             return False
-        self._traces.end_all()
+        if self._traces is not None:
+            self._traces.end_all()
         self._trouble.settle(time.time_ns())
         self._finished = True
         self._status = status

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from runcast import normalize
 from runcast.records import Define, Record
-from runcast.traces import OpenSpan, OpenTraces, Sink, Tracer, llm_attributes, llm_inputs, llm_outputs
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a script that traces nothing need not wait for these imports
     from runcast.journal import JournalWriter
+    from runcast.traces import OpenSpan, OpenTraces, Tracer
     from runcast.trouble import Trouble
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,7 +24,7 @@ class RunTraces:
     _writer: JournalWriter | None
     _finished: bool
     _trouble: Trouble
-    _traces: OpenTraces
+    _traces: OpenTraces | None
 
     if TYPE_CHECKING:  # `Run` has them
 
@@ -83,8 +83,10 @@ class RunTraces:
         if problems:
             self._tell(problems)
 
+        from runcast.traces import Tracer
+
         def open_span(title: str) -> OpenSpan:
-            return OpenSpan(self._sink(), self._traces, title, type, labels, session)
+            return self._open_span(title, type, labels, session)
 
         quiet = self._writer is None or not capture
         if callable(name):
@@ -127,7 +129,9 @@ class RunTraces:
         labels, problems = normalize.tags(tags)
         if problems:
             self._tell(problems)
-        span = OpenSpan(self._sink(), self._traces, str(name), "llm", self._redacted(labels), session)
+        from runcast.traces import llm_attributes, llm_inputs, llm_outputs
+
+        span = self._open_span(str(name), "llm", self._redacted(labels), session)
         span.set_inputs(llm_inputs(prompt, messages))
         span.set_outputs(llm_outputs(completion, tool_calls))
         span.set_attributes(
@@ -177,10 +181,17 @@ class RunTraces:
 
     # What open spans need.
 
-    def _sink(self) -> Sink:
-        return Sink(
+    def _open_span(self, name: str, type: str, tags: dict[str, str], session: str | None) -> OpenSpan:
+        from runcast.traces import OpenSpan, OpenTraces, Sink
+
+        if self._traces is None:
+            # In one step: threads may trace at once.
+            self.__dict__.setdefault("_open_traces", OpenTraces())
+            self._traces = self.__dict__["_open_traces"]
+        sink = Sink(
             keep=lambda trace: self._say(lambda now: trace, True, []), tell=self._tell, redact=self._redacted
         )
+        return OpenSpan(sink, self._traces, name, type, tags, session)
 
     def _tell(self, problems: list[normalize.Problem]) -> None:
         self._say(_nothing, False, problems)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 from typing import Any
 
@@ -18,6 +17,8 @@ _LONGEST = 10_000
 
 def line() -> dict[str, Any]:
     """Script, arguments and folder, with secrets masked."""
+    import shlex  # for the start alone
+
     argv = [_short(argument) for argument in list(getattr(sys, "argv", []))[:_MOST]]
     full = [_short(argument) for argument in list(getattr(sys, "orig_argv", argv))[:_MOST]]
     masked = redact_tree({"argv": argv, "full": full})[0]
