@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from runcast.traces import OpenTraces
 
 LOOKING = 5.0
-"""Seconds that the end of a run waits, at most, for its surroundings, where no other process records them."""
+"""Seconds that the end of a run waits, at most, for its surroundings: a run of a moment is soon over."""
 
 
 class Run(RunTraces):
@@ -311,7 +311,13 @@ class Run(RunTraces):
         self._wait(max(0.0, self._config.settings.finish_timeout - spent))
 
     def _finish(self, status: Status, timeout: float | None, error: str | None) -> None:
-        if self._end(status, error):
+        limit = self._config.settings.finish_timeout if timeout is None else timeout
+        try:
+            if self._owner and not self._finished and self._session is not None and os.getpid() == self._pid:
+                self._session.settle(self.id, min(limit, LOOKING) if status == "finished" else 0.0)
+        finally:  # whoever is impatient loses nothing
+            ended = self._end(status, error)
+        if ended:
             self._wait(timeout)
 
     def _end(self, status: Status, error: str | None) -> bool:
@@ -321,7 +327,7 @@ class Run(RunTraces):
             return False
         if not self._owner or os.getpid() != self._pid:
             return False  # a forked or joined process is done, the run is not
-        self._session.settle(self.id, LOOKING)
+        self._session.settle(self.id, LOOKING, here=True)
         me = object()
         if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
             return False

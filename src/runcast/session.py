@@ -22,6 +22,7 @@ import msgspec
 
 from runcast.capture import Job
 from runcast.courier.client import CourierProcess
+from runcast.courier.closing import is_described
 from runcast.courier.command import interpreter
 from runcast.journal import Layout, ProcessLock
 
@@ -35,6 +36,7 @@ _open_runs: list[Ending] = []
 _uncaught: list[BaseException] = []
 _locks: list[ProcessLock] = []
 _hooked = False
+_POLL = 0.02
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 
@@ -60,6 +62,7 @@ class Session:
         self._threads: CourierThreads | None = None
         self._watch: Watch | None = None
         self._late: dict[str, Callable[[], None]] = {}
+        self._jobs: dict[str, Job] = {}  # the courier's
         self._pid = os.getpid()
 
     def announce(
@@ -92,6 +95,7 @@ class Session:
         distant = {name: values for name, values in options.items() if name not in threaded}
         if distant and not threaded:
             self.courier.announce(run, distant, msgspec.to_builtins(job))
+            self._jobs[run] = job
             return
         threads = self._threads
 
@@ -116,10 +120,23 @@ class Session:
         self._late[run] = again
         self._watch.add(run, job)
 
-    def settle(self, run: str, timeout: float) -> None:
-        """Wait a moment for a thread of this process that is looking at the run's surroundings."""
+    def settle(self, run: str, timeout: float, *, here: bool = False) -> None:
+        """Wait until the run's surroundings are recorded, so that its last word comes after them.
+
+        Args:
+            run: its id.
+            timeout: seconds, at most.
+            here: wait only for a thread of this process, whose work would be lost.
+        """
         if self._watch is not None:
             self._watch.settle(run, timeout)
+        job = self._jobs.get(run)
+        if here or job is None or not job.wants_more or os.getpid() != self._pid:
+            return
+        deadline = time.monotonic() + timeout
+        while not is_described(self.layout.journal(run), job.generation) and time.monotonic() < deadline:
+            self.courier.check()
+            time.sleep(_POLL)
 
     def wake(self) -> None:
         """Deliver what there is now."""

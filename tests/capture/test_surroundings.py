@@ -64,7 +64,7 @@ def script(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., s
 
 
 def test_a_short_script_records_everything(script: Callable[..., str], layout: Layout) -> None:
-    """Its courier stays until it is written down and delivered, although the run is over long before."""
+    """The end of the run waits a moment for it, so that the last word is the last."""
     run = script(
         """
         runcast.seed_everything(7)
@@ -75,12 +75,10 @@ def test_a_short_script_records_everything(script: Callable[..., str], layout: L
         "--api-key=sk-hunter2hunter2",
     )
 
-    def described() -> Any:
-        values, files = surroundings(run, layout)
-        found = report(layout, run)
-        return ("packages" in values and found.complete and found.records == 4) and (values, files)
-
-    values, files = until(described)
+    records = list(read_run(layout.run(run)))
+    assert [type(r).__name__ for r in records] == ["RunStarted", "Environment", "Environment", "RunFinished"]
+    assert report(layout, run).complete
+    values, files = surroundings(run, layout)
     assert values["command"]["args"] == ["--lr=0.1", "--api-key=[redacted]"]
     assert values["command"]["line"].endswith("train.py --lr=0.1 '--api-key=[redacted]'")
     assert values["python"]["version"] == "{}.{}.{}".format(*sys.version_info[:3])
@@ -96,18 +94,29 @@ def test_a_short_script_records_everything(script: Callable[..., str], layout: L
     assert not find_pending(layout, {})
 
 
-def test_a_dead_trainers_courier_finishes_the_record(script: Callable[..., str], layout: Layout) -> None:
-    """Killed right after the start: the surroundings are the one thing that is known of it."""
-    run = script(
-        """
-        run = runcast.start("e", backends=["local"])
-        print(run.id, flush=True)
-        os._exit(0)
-        """
-    )
+@pytest.mark.parametrize("last", ["run.finish(timeout=0)", "os._exit(0)", ""])
+def test_who_does_not_wait_loses_nothing(script: Callable[..., str], layout: Layout, last: str) -> None:
+    """The courier stays until the surroundings are recorded and delivered, though the run is long over."""
+    run = script(f"run = runcast.start('e', backends=['local'])\nprint(run.id, flush=True)\n{last}")
 
     until(lambda: "packages" in surroundings(run, layout)[0] and report(layout, run).complete)
-    assert report(layout, run).status == "crashed"
+    until(lambda: not find_pending(layout, {}))
+    assert report(layout, run).records == 4
+    assert report(layout, run).status == ("crashed" if "exit" in last else "finished")
+
+
+def test_many_runs_of_one_script(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its surroundings in the tracker before its end, once."""
+    monkeypatch.setenv("RUNCAST_CAPTURE", "true")
+    ids = []
+    for _ in range(20):
+        with runcast.start("sweep", backends=["fake"], config=fake.config()) as run:
+            run.log({"loss": 1.0})
+        ids.append(run.id)
+
+    for run_id in ids:
+        kinds = [record["kind"] for record in fake.received(run_id)]
+        assert (kinds.count("environment"), kinds[-1]) == (2, "run_finished")
 
 
 @pytest.mark.parametrize("delivery", ["thread", "later"])

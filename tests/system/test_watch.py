@@ -140,7 +140,7 @@ def test_nobody_waits_for_a_look_that_hangs(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(watching, "collect", lambda job: (release.wait(), ({}, {}))[1])
     now = [0.0]
     world.watch = Watch(world.layout, clock=lambda: now[0])
-    world.watch.add(RUN, job(parts=["git"], interval=0))
+    world.watch.add(RUN, job(parts=["machine"], interval=0))
     until(lambda: world.watch._at_work)
     world.watch.settle(RUN, 0.01)
     assert world.watch.busy
@@ -156,7 +156,7 @@ def test_a_failing_look_stops_nothing(world: World, monkeypatch: pytest.MonkeyPa
         raise RuntimeError("no")
 
     monkeypatch.setattr(watching, "collect", fail)
-    world.watch.add(RUN, job(parts=["git"]))
+    world.watch.add(RUN, job(parts=["machine"]))
     world.watch.add(RUN, job(parts=[], generation=1))
 
     assert until(lambda: world.said(System))

@@ -37,8 +37,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def wants_more(self) -> bool:
-        """Whether `collect` has anything to look for."""
-        return bool(set(self.parts) - {"command", "python"})
+        """Whether `collect` has anything to say."""
+        return bool({"packages", "machine", "gpu"} & set(self.parts) or ("git" in self.parts and self.git))
 
 
 def at_start(parts: Sequence[str], redact: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:

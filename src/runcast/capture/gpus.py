@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import subprocess
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +15,17 @@ _PATIENCE = 10.0  # seconds; a driver that is just loaded takes some
 
 
 def describe(environ: Mapping[str, str]) -> dict[str, Any]:
-    """``gpus`` (each ``name``, ``uuid``, ``memory_bytes``) and ``cuda``; {} where there are none."""
-    found = _by_nvml() or _by_program()
-    if found and "CUDA_VISIBLE_DEVICES" in environ:
-        found["cuda"]["visible"] = environ["CUDA_VISIBLE_DEVICES"]
+    """``gpus`` (each ``name``, ``uuid``, ``memory_bytes``), and ``cuda`` where there are any."""
+    found: dict[str, Any] = {"gpus": [], **_look()}
+    if "cuda" in found and "CUDA_VISIBLE_DEVICES" in environ:
+        found["cuda"] = {**found["cuda"], "visible": environ["CUDA_VISIBLE_DEVICES"]}
     return found
+
+
+@functools.cache
+def _look() -> dict[str, Any]:
+    """Once for all runs of a process: devices stay."""
+    return _by_nvml() or _by_program()
 
 
 def _by_nvml() -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import sys
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 
 from runcast.capture.git import without_user
 
@@ -15,6 +18,19 @@ def installed() -> tuple[dict[str, str], bytes]:
     A package that was installed from a repository is written with its commit, see
     https://packaging.python.org/en/latest/specifications/direct-url/.
     """
+    return _installed(tuple((place, _changed(place)) for place in sys.path))
+
+
+def _changed(place: str) -> int:
+    """When a folder of the path got or lost a package last."""
+    try:
+        return Path(place).stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+@functools.lru_cache(maxsize=1)  # a search with many runs in one process asks for each of them
+def _installed(path: tuple[tuple[str, int], ...]) -> tuple[dict[str, str], bytes]:
     versions: dict[str, str] = {}
     lines: dict[str, str] = {}
     for package in distributions():

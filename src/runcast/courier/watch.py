@@ -18,7 +18,7 @@ from typing import Any
 
 from runcast import codec
 from runcast.capture import Job, collect
-from runcast.courier.closing import is_over, segments
+from runcast.courier.closing import is_described, is_over, segments
 from runcast.journal import Blobs, JournalWriter, Layout
 from runcast.records import Environment, FileRef, Record, System
 from runcast.system import Sampler, is_available
@@ -159,7 +159,7 @@ class Watch:
 
     def _describe(self, run: str, job: Job) -> None:
         folder = self._layout.journal(run)
-        if job.wants_more and not _is_described(folder, job.generation):
+        if job.wants_more and not is_described(folder, job.generation):
             values, contents = collect(job)
             blobs = Blobs(self._layout.blobs)
             files = [FileRef(name, *blobs.put_bytes(data)) for name, data in sorted(contents.items())]
@@ -195,16 +195,6 @@ class Watch:
             self._late(run)
             return False
         return True
-
-
-def _is_described(folder: Path, generation: int) -> bool:
-    """Whether an earlier courier of the same trainer did it."""
-    return any(
-        found.header.courier
-        and found.header.generation == generation
-        and isinstance(found.first, Environment)
-        for _, found in segments(folder)
-    )
 
 
 def _last_look(folder: Path, generation: int) -> dict[str, Any]:
