@@ -130,8 +130,8 @@ class Session:
         """
         if self._watch is not None:
             self._watch.settle(run, timeout)
-        job = self._jobs.get(run)
-        if here or job is None or not job.wants_more or os.getpid() != self._pid:
+        job = None if here else self._jobs.pop(run, None)
+        if job is None or not job.wants_more or os.getpid() != self._pid:
             return
         deadline = time.monotonic() + timeout
         while not is_described(self.layout.journal(run), job.generation) and time.monotonic() < deadline:

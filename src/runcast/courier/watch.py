@@ -168,6 +168,8 @@ class Watch:
                 self._append(run, writer, Environment(time=time.time_ns(), values=values, files=files))
                 writer.close()
         if job.interval and not self._stopped and is_available():
+            if run in self._watched:  # finished and resumed in one breath
+                self._watched.pop(run).close()
             self._watched[run] = _Watched(self._layout, run, job, self._clock)
 
     def _sample(self, watched: _Watched) -> bool:
