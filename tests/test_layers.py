@@ -13,11 +13,23 @@ SOURCE = Path(runcast.__file__).parent
 LAYERS = (
     {"errors", "records", "receipts", "codec", "names", "redact", "notices", "cache", "entries"},
     {"journal", "formats", "normalize", "media", "render"},
-    {"plugins", "config"},
+    {"plugins", "config", "capture", "system"},
     {"catalog"},
     {"backends", "sources", "registries"},
     {"courier"},
-    {"selector", "artifacts", "ranks", "trouble", "session", "run", "starting", ""},
+    {
+        "selector",
+        "artifacts",
+        "ranks",
+        "trouble",
+        "session",
+        "traces",
+        "run_traces",
+        "seeds",
+        "run",
+        "starting",
+        "",
+    },
     {"migrate"},
     {"cli", "demo", "testing"},
 )
@@ -83,6 +95,6 @@ def test_the_public_names_are_these() -> None:
     """A name is added or removed on purpose."""
     assert sorted(runcast.__all__) == [
         "ConfigError", "DeliveryError", "Halt", "Reject", "Retry", "Run", "RuncastError", "Text",
-        "UsageError", "__version__", "current_run", "log", "runs", "select", "start",
+        "UsageError", "__version__", "current_run", "log", "runs", "seed_everything", "select", "start",
     ]  # fmt: skip
     assert all(hasattr(runcast, name) for name in runcast.__all__)

@@ -21,6 +21,7 @@ from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs
+    from runcast.seeds import seed_everything
     from runcast.selector import select
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "current_run",
     "log",
     "runs",
+    "seed_everything",
     "select",
     "start",
 ]
@@ -50,6 +52,10 @@ def __getattr__(name: str) -> Any:
         from runcast.catalog import runs
 
         return runs
+    if name == "seed_everything":
+        from runcast.seeds import seed_everything
+
+        return seed_everything
     if name == "select":
         from runcast.selector import select
 

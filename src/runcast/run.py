@@ -17,17 +17,34 @@ from runcast.errors import RunFinishedError, UsageError
 from runcast.journal import Blobs, JournalWriter, digest
 from runcast.media import Text, Value
 from runcast.receipts import Ref
-from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
+from runcast.records import (
+    Artifact,
+    Environment,
+    Lost,
+    Media,
+    Metrics,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    Status,
+    Tags,
+)
 from runcast.redact import key_pattern, redact_text, redact_tree
+from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
 from runcast.trouble import Trouble
 
 if TYPE_CHECKING:
     from runcast.config import Config
     from runcast.courier.report import RunReport
+    from runcast.traces import OpenTraces
+
+LOOKING = 5.0
+"""Seconds that the end of a run waits, at most, for its surroundings: a run of a moment is soon over."""
 
 
-class Run:
+class Run(RunTraces):
     """One run, on any rank and in any mode. Made by `runcast.start`.
 
     Attributes:
@@ -68,6 +85,7 @@ class Run:
         self._status: Status = "running"
         self._secret_names = key_pattern(getattr(config.settings, "redact", []))
         self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
+        self._traces: OpenTraces | None = None
         self._ending = Ending(self._end_at_exit, self._wait_at_exit)
         if self._owner:
             on_exit(self._ending)
@@ -260,6 +278,10 @@ class Run:
                 problems = [*problems, normalize.Problem("", f"cannot be written: {error}", "")]
         return self._trouble.tell(problems, now)
 
+    def _describe(self, values: dict[str, Any]) -> None:
+        """Record what the run runs in."""
+        self._say(lambda now: Environment(time=now, values=values), bool(values), [])
+
     def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> None:
         for key, value in media.items():
             if isinstance(value, Text) and self._writer is not None:
@@ -289,7 +311,13 @@ class Run:
         self._wait(max(0.0, self._config.settings.finish_timeout - spent))
 
     def _finish(self, status: Status, timeout: float | None, error: str | None) -> None:
-        if self._end(status, error):
+        limit = self._config.settings.finish_timeout if timeout is None else timeout
+        try:
+            if self._owner and not self._finished and self._session is not None and os.getpid() == self._pid:
+                self._session.settle(self.id, min(limit, LOOKING) if status == "finished" else 0.0)
+        finally:  # whoever is impatient loses nothing
+            ended = self._end(status, error)
+        if ended:
             self._wait(timeout)
 
     def _end(self, status: Status, error: str | None) -> bool:
@@ -299,9 +327,12 @@ class Run:
             return False
         if not self._owner or os.getpid() != self._pid:
             return False  # a forked or joined process is done, the run is not
+        self._session.settle(self.id, LOOKING, here=True)
         me = object()
         if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
             return False
+        if self._traces is not None:
+            self._traces.end_all()
         self._trouble.settle(time.time_ns())
         self._finished = True
         self._status = status

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runcast import codec, ranks
+import msgspec
+
+from runcast import capture, codec, ranks
 from runcast.config import Config, load
 from runcast.config.preflight import preflight, public_options
+from runcast.config.routes import check_backends
 from runcast.config.settings import Profile
 from runcast.courier.closing import beginnings, close_dead
+from runcast.entries import BUILTIN
 from runcast.errors import ConfigError, UsageError
 from runcast.journal import Ends, JournalWriter, Layout, ends
 from runcast.notices import warn
@@ -82,6 +87,7 @@ def start(
 
     chosen = list(settings.backends) or ([] if classes else _by_profile(settings.profile))
     options = preflight([*chosen, *classes.values()], settled)
+    check_backends(settings.routes, options, BUILTIN)
     here = _session(settled.base / settings.dir)
     if distributed and resume is None and ranks.rank() == 0 and beginnings(here.layout.journal(run_id)):
         resume = run_id  # the same job, started again by its queue
@@ -102,6 +108,9 @@ def start(
         host=os.uname().nodename,
         base=str(settled.base),
         backends={backend: _public(values, settings.redact) for backend, values in options.items()},
+        routes={
+            name: msgspec.to_builtins(settings.routes[name]) for name in options if name in settings.routes
+        },
     )
     writer = _writer(settled, here, run_id, generation)
     writer.append(codec.encode(record))
@@ -117,7 +126,7 @@ def start(
         generation=generation,
         starter=start,
     )
-    here.announce(run_id, options, classes, settings.delivery)
+    here.announce(run_id, options, classes, settings.delivery, _surroundings(run, generation))
     try:
         if params is not None:
             run.log_params(params)
@@ -164,6 +173,26 @@ def log(values: Mapping[str, Any], step: int | None = None) -> None:
     elif not getattr(log, "told", False):
         log.told = True  # type: ignore[attr-defined]  # once per process
         warn("runcast.log: no run is going on, so nothing was logged; call runcast.start first")
+
+
+def _surroundings(run: Run, generation: int) -> capture.Job:
+    """Record what costs nothing; gives what the courier is to record."""
+    settings = run._config.settings
+    values = capture.at_start(settings.capture, run._redacted)
+    seeds = sys.modules.get("runcast.seeds")
+    done = seeds.last() if seeds is not None else None
+    if done is not None:
+        values["seeds"] = msgspec.to_builtins(done)
+    run._describe(values)
+    return capture.Job(
+        parts=list(settings.capture),
+        git=values.get("git", {}),
+        pid=os.getpid(),
+        generation=generation,
+        interval=settings.system_interval,
+        energy=settings.energy,
+        folder=str(run._config.base),
+    )
 
 
 def _enter(run: Run) -> Run:

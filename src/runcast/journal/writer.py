@@ -47,7 +47,7 @@ class JournalWriter:
     Args:
         folder: the run's journal folder.
         run, process, generation: see `Header`.
-        courier: True where a courier speaks for a dead process.
+        courier: True where a courier speaks, see `Header`.
         sync: bring each record to the disk itself before returning.
         on_trouble: called with a message, once per outage of the disk and once when it is over.
     """
