@@ -15,25 +15,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
-from runcast.media import Text
 from runcast.run import Run
 from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs
+    from runcast.media import (
+        Audio,
+        Calibration,
+        ConfusionMatrix,
+        Embedding,
+        FeatureImportance,
+        Figure,
+        Graph,
+        Histogram,
+        Html,
+        Image,
+        Mesh,
+        Object3D,
+        PointCloud,
+        PrCurve,
+        RocCurve,
+        Table,
+        Text,
+        Video,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audio",
+    "Calibration",
     "ConfigError",
+    "ConfusionMatrix",
     "DeliveryError",
+    "Embedding",
+    "FeatureImportance",
+    "Figure",
+    "Graph",
     "Halt",
+    "Histogram",
+    "Html",
+    "Image",
+    "Mesh",
+    "Object3D",
+    "PointCloud",
+    "PrCurve",
     "Reject",
     "Retry",
+    "RocCurve",
     "Run",
     "RuncastError",
+    "Table",
     "Text",
     "UsageError",
+    "Video",
     "__version__",
     "current_run",
     "log",
@@ -43,9 +79,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load what only readers need when it is asked for."""
+    """Load media types, and what only readers need, when they are asked for."""
     if name == "runs":
         from runcast.catalog import runs
 
         return runs
+    if name in __all__:
+        from runcast import media
+
+        return getattr(media, name)
     raise AttributeError(f"module 'runcast' has no attribute {name!r}")
