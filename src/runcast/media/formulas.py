@@ -30,9 +30,10 @@ def roc(truth: Any, scores: Any) -> dict[str, Any]:
     """
     np = numpy()
     thresholds, tp, fp = _counts(np, truth, scores)
-    tpr, fpr = np.r_[0.0, tp / tp[-1]], np.r_[0.0, fp / fp[-1]]
+    tp, fp = np.r_[0, tp], np.r_[0, fp]
+    tpr, fpr = tp / tp[-1], fp / fp[-1]
     area = float(((tpr[1:] + tpr[:-1]) / 2 * np.diff(fpr)).sum())
-    keep = thinned(_corners(np, fpr, tpr))
+    keep = thinned(_corners(np, fp, tp))
     return {
         "fpr": fpr[keep].tolist(),
         "tpr": tpr[keep].tolist(),
@@ -106,7 +107,7 @@ def _counts(np: Any, truth: Any, scores: Any) -> tuple[Any, Any, Any]:
 
 
 def _corners(np: Any, x: Any, y: Any) -> Any:
-    """Places without which the polyline would be another one."""
+    """Places without which the polyline of whole numbers would be another one."""
     if len(x) <= 2:
         return np.arange(len(x))
     bends = (np.diff(x, 2) != 0) | (np.diff(y, 2) != 0)

@@ -185,12 +185,13 @@ def _cell(cell: Any, store: Store) -> Any:
 
 
 def _mask(cells: list[list[Any]]) -> None:
-    """Mask secrets in place. One look at all texts together finds that there is none, as is usual."""
+    """Mask secrets in place. One look at all texts of a column finds that there is none, as is usual."""
     for place, column in enumerate(cells):
-        texts = {cell for cell in column if type(cell) is str}
-        nested = any(type(cell) in (dict, list) for cell in column)
-        joined = "\n".join(texts)
-        if (texts and redact_text(joined) != joined) or nested:
+        kinds = set(map(type, column))
+        if not kinds & {str, list, dict}:
+            continue
+        joined = "\n".join({cell for cell in column if type(cell) is str})
+        if kinds & {list, dict} or redact_text(joined) != joined:
             cells[place] = [_masked(cell) for cell in column]
 
 
