@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.measure import Row, isolated, medians
 
-CALLS = 40
+CALLS = {"image": 40, "histogram": 40, "table": 10}
 _BLOCK = 10
 KINDS = ("image", "histogram", "table")
 _NAMES = {
@@ -36,15 +36,15 @@ def _rows() -> tuple[list[str], list[list[Any]]]:
     return columns, [[i, f"row {i}", *(i * 0.37 + j for j in range(8))] for i in range(10_000)]
 
 
-def _time(call: Callable[[int], Any]) -> float:
-    return medians({"call": call}, CALLS, _BLOCK)["call"][0]
+def _time(call: Callable[[int], Any], kind: str) -> float:
+    return medians({"call": call}, CALLS[kind], _BLOCK)["call"][0]
 
 
 def ours(kind: str) -> float:
     """`run.log`; what any number of backends make of it happens elsewhere."""
     import runcast
 
-    images, values, (columns, rows) = [_image(step) for step in range(CALLS)], _values(), _rows()
+    images, values, (columns, rows) = [_image(step) for step in range(CALLS["image"])], _values(), _rows()
     calls: dict[str, Callable[[int], Any]] = {
         "image": lambda step: run.log({"image": runcast.Image(images[step])}, step=step),
         "histogram": lambda step: run.log({"weights": runcast.Histogram(values)}, step=step),
@@ -52,7 +52,7 @@ def ours(kind: str) -> float:
     }
     with runcast.start("bench", config={"delivery": "later"}) as run:
         run.log({"warm": runcast.Histogram([1.0])})  # imports NumPy and the types once
-        return _time(calls[kind])
+        return _time(calls[kind], kind)
 
 
 def tensorboard(kind: str) -> float:
@@ -60,19 +60,19 @@ def tensorboard(kind: str) -> float:
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter("tb")
-    images, values = [_image(step) for step in range(CALLS)], _values()
+    images, values = [_image(step) for step in range(CALLS["image"])], _values()
     calls: dict[str, Callable[[int], Any]] = {
         "image": lambda step: writer.add_image("image", images[step], step, dataformats="HWC"),
         "histogram": lambda step: writer.add_histogram("weights", values, step),
     }
-    return _time(calls[kind])
+    return _time(calls[kind], kind)
 
 
 def wandb(kind: str) -> float:
     """Offline ``run.log`` of ``wandb.Image``, ``Histogram`` and ``Table``."""
     import wandb
 
-    images, values, (columns, rows) = [_image(step) for step in range(CALLS)], _values(), _rows()
+    images, values, (columns, rows) = [_image(step) for step in range(CALLS["image"])], _values(), _rows()
     calls: dict[str, Callable[[int], Any]] = {
         "image": lambda step: run.log({"image": wandb.Image(images[step])}, step=step),
         "histogram": lambda step: run.log({"weights": wandb.Histogram(values)}, step=step),
@@ -80,7 +80,7 @@ def wandb(kind: str) -> float:
     }
     settings = wandb.Settings(console="off", x_disable_stats=True)
     run = wandb.init(project="bench", mode="offline", settings=settings)
-    median = _time(calls[kind])
+    median = _time(calls[kind], kind)
     run.finish()
     return median
 
@@ -90,7 +90,7 @@ def mlflow(kind: str) -> float:
     import mlflow
     import pandas as pd
 
-    images, (columns, rows) = [_image(step) for step in range(CALLS)], _rows()
+    images, (columns, rows) = [_image(step) for step in range(CALLS["image"])], _rows()
     frame = pd.DataFrame(rows, columns=columns)
     calls: dict[str, Callable[[int], Any]] = {
         "image": lambda step: mlflow.log_image(images[step], key="image", step=step, synchronous=True),
@@ -98,7 +98,7 @@ def mlflow(kind: str) -> float:
     }
     mlflow.set_tracking_uri("sqlite:///mlflow.db")
     with mlflow.start_run():
-        return _time(calls[kind])
+        return _time(calls[kind], kind)
 
 
 def rows() -> list[Row]:

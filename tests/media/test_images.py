@@ -97,6 +97,41 @@ def test_several_pictures_are_one_record(run: runcast.Run) -> None:
     assert (len(batch.contents), batch.data["columns"]) == (6, 3)
 
 
+def test_what_does_not_fit_several_pictures_is_told(run: runcast.Run) -> None:
+    """Marks belong to one picture; a whole data set is no value of a run."""
+    marked = log(run, runcast.Image([RAMP, RAMP], masks={"m": RAMP[:, :, 0]}))
+    many = log(run, runcast.Image(np.zeros((1002, 2, 2, 3), np.uint8)))
+
+    assert [sorted(item) for item in marked.data["items"]] == [["height", "width"]] * 2
+    assert len(many.contents) == 1000
+    assert ["masks" in one.reason for one in lost(run)] == [True, False]
+
+
+class OnDevice:
+    """An array as CuPy has them: it cannot be read but by `get`."""
+
+    __module__ = "cupy"
+
+    def __array__(self, *_: Any) -> Any:
+        raise TypeError("implicit conversion is not allowed")
+
+    def get(self) -> Any:
+        return RAMP
+
+
+class Convertible:
+    """An array as JAX and TensorFlow have them."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return RAMP
+
+
+@pytest.mark.parametrize("value", [OnDevice(), Convertible(), [Convertible()]])
+def test_arrays_of_other_libraries_are_read_by_their_own_door(run: runcast.Run, value: Any) -> None:
+    """`get` of CuPy, `__array__` of the others, alone and in lists."""
+    assert np.array_equal(array_of(log(run, runcast.Image(value)).contents[0]), RAMP)
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
 def test_an_encoded_picture_stays_as_it_was(run: runcast.Run, project: Path, form: str) -> None:
     """From a path and from bytes, bit for bit."""

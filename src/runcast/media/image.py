@@ -17,6 +17,7 @@ from runcast.normalize.problem import look
 from runcast.records import FileRef
 
 _KEPT = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "WEBP": ".webp", "BMP": ".bmp"}
+_MOST = 1000  # pictures in one value: each is a file
 _PLAIN_MODES = ("L", "RGB", "RGBA")
 
 
@@ -67,6 +68,13 @@ class Image(Value):
         images = self._several()
         if not images:
             raise Unfit("an empty list has no picture: leave it out")
+        if len(images) > _MOST:
+            store.report(f"pictures beyond the first {_MOST} of one value", f"{len(images)} in all")
+            images = images[:_MOST]
+        if (self.masks or self.boxes) and images[0][0] is not self:
+            store.report(
+                "masks and boxes of several pictures: give each picture its own, in a list of Images"
+            )
         files: list[FileRef] = []
         items: list[dict[str, Any]] = []
         for number, (one, caption) in enumerate(images):
@@ -117,7 +125,7 @@ def _is_numbers(value: Any) -> bool:
     """Whether nested lists are the pixels of one picture."""
     while isinstance(value, (list, tuple)) and value:
         value = value[0]
-    return isinstance(value, (bool, int, float))
+    return isinstance(value, (bool, int, float)) or getattr(value, "shape", None) == ()
 
 
 def _mark(image: Image, item: dict[str, Any], files: list[FileRef], store: Store) -> None:
