@@ -163,13 +163,32 @@ def test_values_that_are_not_finite_are_counted(run: runcast.Run) -> None:
 
 def test_a_large_array_is_digested_by_the_courier(run: runcast.Run) -> None:
     """The training thread only writes it; what backends get is a blob as any other."""
-    values = np.random.default_rng(0).random(300_000)
-    run.log({"h": runcast.Histogram(values)})
+    frames = np.random.default_rng(0).integers(0, 255, (8, 256, 256, 3)).astype(np.uint8)
+    run.log({"film": runcast.Video(frames)})
     held = [path.stat().st_size for path in (Layout(".runcast").blobs / "held").iterdir()]
     (record,) = logged(run)
 
     assert held == [record.contents[0].size]
-    assert np.array_equal(array_of(record.contents[0]), values)
+    assert np.array_equal(array_of(record.contents[0]), frames)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-305, 1e305, 0.0])
+def test_the_weights_of_a_model_do_not_fill_the_disk(run: runcast.Run, scale: float) -> None:
+    """Over 1 MiB the bins are kept, as NumPy counts them, not the values."""
+    values = np.random.default_rng(0).standard_normal(300_000).clip(-100, 100) * scale
+    values[7] = math.nan
+    record = log(run, runcast.Histogram(values, bins=50))
+
+    finite = values[np.isfinite(values)]
+    assert record.contents == []
+    assert (record.data["num"], record.data["nonfinite"]) == (299_999, 1)
+    assert sum(record.data["counts"]) == 299_999
+    assert (np.diff(record.data["edges"]) > 0).all()
+    assert record.data["edges"][0] <= finite.min() <= finite.max() <= record.data["edges"][-1]
+    if scale == 1.0:
+        counts, edges = np.histogram(finite, 50)
+        assert np.allclose(record.data["edges"], edges)
+        assert np.abs(counts - record.data["counts"]).sum() <= 4  # at the edges rounding decides
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,12 +13,14 @@ from runcast.normalize import step as whole_number
 
 _CHUNK = 1 << 16  # values whose squares are in memory at a time
 _MOST_BINS = 4096
+_KEPT = 1 << 20  # bytes
 
 
 class Histogram(Value):
     """How values are distributed: weights, gradients, predictions.
 
-    Values are kept as they are and binned by whoever shows them.
+    Up to 1 MiB of values are kept as they are and binned by whoever shows them. More are binned at the call,
+    so that copies of a model's weights do not fill the disk.
 
     Args:
         values: array, tensor or list of any shape; or left out where `edges` and `counts` are given.
@@ -61,7 +63,7 @@ class Histogram(Value):
             values = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
         if values.size == 0:
             raise Unfit("an empty array has no distribution: leave it out")
-        data = _statistics(np, values)
+        finite, data = _statistics(np, values)
         if data["num"] == 0:
             raise Unfit("none of the values is finite, so there is nothing to draw")
         if data["nonfinite"]:
@@ -69,6 +71,8 @@ class Histogram(Value):
                 "values that are not finite: they are counted, and left out of the bins",
                 f"{data['nonfinite']} of {values.size}",
             )
+        if values.nbytes > _KEPT:
+            return Draft(self.type, data | _binned(np, finite, data["min"], data["max"], bins))
         return Draft(self.type, data | {"bins": bins}, (store.array("values.npy", values),))
 
     def _ready(self) -> Draft:
@@ -102,8 +106,25 @@ class Histogram(Value):
         )
 
 
-def _statistics(np: Any, values: Any) -> dict[str, Any]:
-    """Of the finite values, in double precision; a chunk at a time is converted."""
+def _binned(np: Any, values: Any, low: float, high: float, bins: int) -> dict[str, Any]:
+    """Bins of equal width from `low` to `high`; a chunk at a time is in memory twice."""
+    scale = 4.0 if max(-low, high) > 1e307 else 1.0  # so that the width is finite
+    low, high = low / scale, high / scale
+    edges = np.linspace(low, high, bins + 1)
+    if high - low < 1e-290 or not (np.diff(edges) > 0).all():  # too near to each other for so many bins
+        room = max(abs(low) * 1e-6, 0.5 if low == high else 1e-290)
+        edges = np.linspace(low - room, high + room, bins + 1)
+    first, factor = edges[0], bins / (edges[-1] - edges[0])
+    counts = np.zeros(bins, dtype=np.int64)
+    for start in range(0, values.size, _CHUNK):
+        chunk = values[start : start + _CHUNK].astype(np.float64)
+        place = ((chunk / scale - first) * factor).astype(np.intp)
+        counts += np.bincount(np.clip(place, 0, bins - 1, out=place), minlength=bins)
+    return {"edges": (edges * scale).tolist(), "counts": counts.tolist()}
+
+
+def _statistics(np: Any, values: Any) -> tuple[Any, dict[str, Any]]:
+    """(The finite values, what is known of them); in double precision, a chunk at a time."""
     low, high = float(values.min()), float(values.max())
     strange = 0
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -117,7 +138,7 @@ def _statistics(np: Any, values: Any) -> dict[str, Any]:
             chunk = values[start : start + _CHUNK].astype(np.float64)
             total += float(chunk.sum())
             squares += float(chunk @ chunk)
-    return {
+    return values, {
         "num": int(values.size),
         "min": low,
         "max": high,
