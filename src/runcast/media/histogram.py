@@ -137,7 +137,7 @@ def _statistics(np: Any, values: Any) -> tuple[Any, dict[str, Any]]:
         for start in range(0, values.size, _CHUNK):
             chunk = values[start : start + _CHUNK].astype(np.float64)
             total += float(chunk.sum())
-            squares += float(chunk @ chunk)
+            squares += float(np.square(chunk, out=chunk).sum())  # BLAS would wake its threads for this
     return values, {
         "num": int(values.size),
         "min": low,
