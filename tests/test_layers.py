@@ -94,7 +94,9 @@ def test_no_file_is_too_long() -> None:
 def test_the_public_names_are_these() -> None:
     """A name is added or removed on purpose."""
     assert sorted(runcast.__all__) == [
-        "ConfigError", "DeliveryError", "Halt", "Reject", "Retry", "Run", "RuncastError", "Text",
-        "UsageError", "__version__", "current_run", "log", "runs", "seed_everything", "select", "start",
+        "Audio", "Calibration", "ConfigError", "ConfusionMatrix", "DeliveryError", "Embedding",
+        "FeatureImportance", "Figure", "Graph", "Halt", "Histogram", "Html", "Image", "Mesh", "Object3D",
+        "PointCloud", "PrCurve", "Reject", "Retry", "RocCurve", "Run", "RuncastError", "Table", "Text",
+        "UsageError", "Video", "__version__", "current_run", "log", "runs", "seed_everything", "select", "start",
     ]  # fmt: skip
     assert all(hasattr(runcast, name) for name in runcast.__all__)

@@ -15,13 +15,12 @@ from runcast import artifacts, codec, normalize
 from runcast.courier import progress
 from runcast.errors import RunFinishedError, UsageError
 from runcast.journal import Blobs, JournalWriter, digest
-from runcast.media import Text, Value
+from runcast.media.value import is_media
 from runcast.receipts import Ref
 from runcast.records import (
     Artifact,
     Environment,
     Lost,
-    Media,
     Metrics,
     Note,
     Params,
@@ -137,12 +136,11 @@ class Run(RunTraces):
             step = checked
         if step >= self._next_step:
             self._next_step = step + 1
-        numbers, media, problems = normalize.metrics(values, _is_media)
+        numbers, media, problems = normalize.metrics(values, is_media)
         if numbers:
             self._writer.append(codec.encode_metrics(Metrics(time=now, step=step, values=numbers)), True)
         if media or problems:
-            self._log_media(media, step, now)
-            self._trouble.tell(problems, now)
+            self._trouble.tell([*problems, *self._log_media(media, step, now)], now)
         return None
 
     def log_metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
@@ -282,12 +280,19 @@ class Run(RunTraces):
         """Record what the run runs in."""
         self._say(lambda now: Environment(time=now, values=values), bool(values), [])
 
-    def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> None:
+    def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> list[normalize.Problem]:
+        from runcast.media import record  # only scripts with media pay for it
+
+        if self._writer is None or self._session is None:
+            return []
+        blobs = Blobs(self._session.layout.blobs)
+        problems: list[normalize.Problem] = []
         for key, value in media.items():
-            if isinstance(value, Text) and self._writer is not None:
-                text = redact_text(value.text)
-                record = Media(time=now, key=key, step=step, type="text", text=text, caption=value.caption)
-                self._writer.append(codec.encode(record))
+            records, found = record(key, value, step, now, blobs, self._secret_names)
+            for one in records:
+                self._writer.append(codec.encode(one))
+            problems += found
+        return problems
 
     def _redacted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return redact_tree(values, self._secret_names)[0]
@@ -357,7 +362,3 @@ def _is_plain_end(error: BaseException) -> bool:
 def _is_interrupt(error: BaseException) -> bool:
     """Ctrl-C; or an asyncio task that was cancelled (by name: not every script needs asyncio)."""
     return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError"
-
-
-def _is_media(value: object) -> bool:
-    return isinstance(value, Value)

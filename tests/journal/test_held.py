@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runcast import codec
-from runcast.journal import Blobs, digest, hold, settle
+from runcast.journal import Blobs, digest, hold, hold_bytes, settle
 from runcast.journal.held import GONE
 from runcast.records import Artifact, FileRef, Record
 
@@ -88,3 +88,24 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """Nor is a FIFO, which would block for ever."""
     with pytest.raises(OSError, match=r"plain file|directory"):
         hold(tmp_path, Blobs(tmp_path / "blobs"))
+
+
+def test_bytes_can_be_held_in_parts(tmp_path: Path) -> None:
+    """They become one blob, private and read-only, when they are digested."""
+    blobs = Blobs(tmp_path / "blobs")
+    name, size = hold_bytes(blobs, b"head", memoryview(b"body"))
+    record = Artifact(time=1, name="a", type="file", files=[FileRef("a", "", size, held=name)], digest="")
+    (file,) = settle(record, blobs).files
+
+    assert (file.sha256, file.size) == (hashlib.sha256(b"headbody").hexdigest(), 8)
+    assert blobs.path(file.sha256).read_bytes() == b"headbody"
+    assert blobs.path(file.sha256).stat().st_mode & 0o777 == 0o400
+
+
+def test_a_disk_that_is_full_leaves_no_piece(tmp_path: Path) -> None:
+    """Half a file under a name that no record knows would stay for ever."""
+    blobs = Blobs(tmp_path / "blobs")
+    with pytest.raises(TypeError):
+        hold_bytes(blobs, b"head", "no bytes")  # type: ignore[arg-type]  # stands for any failure while writing
+
+    assert list((blobs.root / "held").iterdir()) == []

@@ -30,18 +30,21 @@ class Blobs:
         """Where the content with this digest is, or would be."""
         return self.root / sha256[:2] / sha256
 
-    def put_bytes(self, data: bytes) -> tuple[str, int]:
-        """Store bytes; gives their sha256 and size."""
-        digest = hashlib.sha256(data).hexdigest()
-        if not self._holds(digest, len(data)):
+    def put_bytes(self, *parts: bytes | memoryview) -> tuple[str, int]:
+        """Store bytes, whose parts need not be joined first; gives their sha256 and size."""
+        sha = hashlib.sha256()
+        for part in parts:
+            sha.update(part)
+        digest, size = sha.hexdigest(), sum(len(part) for part in parts)
+        if not self._holds(digest, size):
             fd, temporary = self._temporary()
             try:
                 with os.fdopen(fd, "wb") as file:
-                    file.write(data)
+                    file.writelines(parts)
                 self._keep(temporary, digest)
             finally:
                 temporary.unlink(missing_ok=True)
-        return digest, len(data)
+        return digest, size
 
     def put_file(self, source: Path) -> tuple[str, int]:
         """Copy a file, or what a link leads to, as it is now; at most a chunk of it is in memory.
