@@ -61,11 +61,6 @@ def histogram(path: Path, bins: int) -> tuple[Sequence[float], Sequence[float]]:
 
 
 def svg(media: Media) -> str:
-    """A drawing of an evaluation plot."""
-    raise NotImplementedError(media.type)
-
-
-def svg(media: Media) -> str:
     """An SVG of a histogram's edges and counts, or of an evaluation plot's numbers."""
     from xml.sax.saxutils import escape
 
