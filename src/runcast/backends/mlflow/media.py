@@ -28,6 +28,7 @@ from runcast.records import FileRef, Media
 
 _NATIVE = ("image", "figure", "table")
 """Types that MLflow has a call for."""
+_BINS = 64
 _TABLES = "mlflow.loggedArtifacts"
 _NUMBERS = frozenset(
     ("histogram", "confusion_matrix", "roc_curve", "pr_curve", "calibration", "feature_importance")
@@ -101,12 +102,11 @@ class MediaFiles:
 
     def _numbers(self, record: Media, stem: str, what: str) -> tuple[dict[str, Content], dict[str, Any]]:
         binned = record
-        if record.file is not None:
-            edges, counts = render.histogram(
-                self._files.content(what, record.file), int(record.data.get("bins") or 64)
-            )
+        if record.contents:
+            source = self._files.content(what, record.contents[0])
+            edges, counts = render.histogram(source, int(record.data.get("bins") or _BINS))
             data = {**record.data, "edges": list(edges), "counts": list(counts)}
-            binned = msgspec.structs.replace(record, file=None, data=data)
+            binned = msgspec.structs.replace(record, file=None, files=[], data=data)
         text = json.dumps(pack(binned.data), ensure_ascii=True).encode()
         parts: dict[str, Content] = {f"{stem}.json": text, f"{stem}.svg": render.svg(binned).encode()}
         return parts, {"path": f"{stem}.json"}

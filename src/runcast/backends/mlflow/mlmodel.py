@@ -14,6 +14,7 @@ from typing import Any
 
 from runcast.backends.mlflow.files import Content
 from runcast.codec import pack
+from runcast.errors import Reject
 from runcast.records import Model
 
 _TORCH_PICKLE = "mlflow.pytorch.pickle_module"
@@ -141,7 +142,7 @@ def described(record: Model, made: Layout, *, model_id: str, run_id: str, size: 
         size: bytes of the model's own files.
 
     Raises:
-        Exception: the record's signature is none of MLflow's.
+        Reject: the record's signature is none of MLflow's.
     """
     from mlflow.models import Model as MlflowModel
 
@@ -183,12 +184,17 @@ def described(record: Model, made: Layout, *, model_id: str, run_id: str, size: 
 
 
 def _signature(record: Model) -> Any:
+    from mlflow.exceptions import MlflowException
     from mlflow.models import ModelSignature
 
     if not record.signature:
         return None
     sides = {side: record.signature.get(side) for side in ("inputs", "outputs", "params")}
-    return ModelSignature.from_dict({side: json.dumps(columns) for side, columns in sides.items() if columns})
+    given = {side: json.dumps(columns) for side, columns in sides.items() if columns}
+    try:
+        return ModelSignature.from_dict(given)
+    except (MlflowException, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Reject(f"model {record.name!r}: its signature is none of MLflow's ({error})") from None
 
 
 def _add_example(files: dict[str, Content], record: Model) -> dict[str, Any] | None:

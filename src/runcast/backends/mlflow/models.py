@@ -15,7 +15,6 @@ from runcast.backends.mlflow import mlmodel, names
 from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import line
-from runcast.errors import Reject
 from runcast.records import Model
 
 IDENTITY = "runcast.model"
@@ -46,10 +45,7 @@ class Models:
         identity = _identity(record, self._run_id)
         model = self._logged(record, native, identity)
         size = sum(file.size for file in record.files)
-        try:
-            files = mlmodel.described(record, made, model_id=model.model_id, run_id=self._run_id, size=size)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Reject(f"{what}: its signature is none of MLflow's ({error})") from None
+        files = mlmodel.described(record, made, model_id=model.model_id, run_id=self._run_id, size=size)
         for path, source in sources.items():
             place = made.places.get(path, names.artifact_path(path))
             files[place] = source
