@@ -59,9 +59,7 @@ def tags(values: dict[str, Any]) -> dict[str, str]:
 
 
 def _script(command: Any) -> str | None:
-    """The script of a command line, as MLflow's own client names the source."""
+    """The script that was started, as MLflow's own client names the source; else the command line."""
     if isinstance(command, dict):
-        command = command.get("argv") or command.get("line")
-    if isinstance(command, list):
-        return str(command[0]) if command else None
+        return str(command.get("script") or command.get("line") or "")
     return str(command) if command else None

@@ -15,19 +15,18 @@ _MEGA = 1_000_000
 _NAMES = {
     "cpu/percent": ("cpu_utilization_percentage", 1),
     "memory/percent": ("system_memory_usage_percentage", 1),
-    "memory/used": ("system_memory_usage_megabytes", _MEGA),
+    "memory/used_bytes": ("system_memory_usage_megabytes", _MEGA),
     "disk/percent": ("disk_usage_percentage", 1),
-    "disk/used": ("disk_usage_megabytes", _MEGA),
-    "disk/free": ("disk_available_megabytes", _MEGA),
-    "network/received": ("network_receive_megabytes", _MEGA),
-    "network/sent": ("network_transmit_megabytes", _MEGA),
+    "disk/free_bytes": ("disk_available_megabytes", _MEGA),
+    "network/received_bytes": ("network_receive_megabytes", _MEGA),
+    "network/sent_bytes": ("network_transmit_megabytes", _MEGA),
 }
-_GPU = re.compile(r"gpu/(\d+)/(percent|memory_percent|memory_used|power)")
+_GPU = re.compile(r"gpu/(\d+)/(percent|memory_percent|memory_bytes|watts)")
 _GPU_NAMES = {
     "percent": ("utilization_percentage", 1),
     "memory_percent": ("memory_usage_percentage", 1),
-    "memory_used": ("memory_usage_megabytes", _MEGA),
-    "power": ("power_usage_watts", 1),
+    "memory_bytes": ("memory_usage_megabytes", _MEGA),
+    "watts": ("power_usage_watts", 1),
 }
 
 
