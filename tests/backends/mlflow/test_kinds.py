@@ -208,12 +208,13 @@ def trace(**fields: Any) -> Trace:
         id="2" * 16, parent="1" * 16, name="call", type="llm", start=START + SECOND, end=START + 2 * SECOND,
         error="ValueError: no", attributes={"gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 4},
     )  # fmt: skip
-    return Trace(time=START, id="ab" * 16, spans=[outer, inner], tags={"user": "ada"}, session="s1", **fields)
+    fields = {"id": "ab" * 16, **fields}
+    return Trace(time=START, spans=[outer, inner], tags={"user": "ada"}, session="s1", **fields)
 
 
-def check_trace(store: Store) -> None:
+def check_trace(store: Store, experiment: str = "digits") -> None:
     """The one trace of the one run, through MLflow's client."""
-    run = store.run()
+    run = store.run(experiment)
     (found,) = store.client.search_traces(locations=[run.info.experiment_id], run_id=run.info.run_id)
     info = store.client.get_trace(found.info.trace_id).info
     assert info.trace_id == "tr-" + "ab" * 16
