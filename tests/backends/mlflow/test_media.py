@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -227,6 +228,22 @@ def test_histograms_and_plots_are_numbers_and_drawings(life: Lives, store: Store
     assert len(drawings) == 3
     assert all(b"<svg" in files[path] for path in drawings)
     assert {change.what for change in changes} == {"degraded"}
+
+
+def test_drawing_of_a_histogram(life: Lives, store: Store) -> None:
+    """Each bin that can be drawn is a bar; the drawing is well-formed whatever key and numbers are."""
+    one = life()
+    key = "a<b>&\x07\ud800"
+    edges = [-math.inf, -1e308, 0.0, 1e308, math.nan]
+    one.deliver(media(one, "histogram", {}, key=key, data={"edges": edges, "counts": [1, 2, 3, 4]}))
+    one.deliver(media(one, "histogram", {}, key="odd", data={"edges": "no", "counts": None}))
+
+    files = store.files()
+    (path,) = (path for path in files if path.endswith(".svg"))
+    root = ElementTree.fromstring(files[path])  # noqa: S314  # written by us
+    bars = [bar for bar in root if bar.find("{*}title") is not None]
+    assert [float(bar.get("width", 0)) for bar in bars] == [279.5, 279.5]
+    assert json.loads(files["media/histogram/odd/3.json"])["edges"] == "no"
 
 
 def test_files_of_other_types(life: Lives, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from pathlib import Path, PurePosixPath
@@ -31,7 +32,8 @@ def of_file(record: Media, file: FileRef, source: Path) -> dict[str, Content]:
     if name.endswith(".plotly.json"):
         return {".html": _page(source.read_text("utf-8"), record.key), ".plotly.json": source}
     if record.type == "video" and suffix == ".npy":
-        return {".gif": render.gif(source, float(record.data.get("fps") or 4)), ".npy": source}
+        with contextlib.suppress(Reject):  # one that cannot be drawn is kept as it is
+            return {".gif": render.gif(source, float(record.data.get("fps") or 4)), ".npy": source}
     return {suffix or (".txt" if record.type == "text" else ".bin"): source}
 
 

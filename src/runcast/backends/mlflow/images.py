@@ -80,9 +80,10 @@ def _picture(
 
 
 def _open(content: Content, what: str) -> Any:
-    # MLflow's own log_image needs Pillow, and MLflow brings it along.
-    from PIL import Image
-
+    try:
+        from PIL import Image  # MLflow brings it along, mlflow-skinny does not
+    except ImportError:
+        raise Reject(f"{what}: thumbnails need Pillow: pip install 'runcast[media]'") from None
     try:
         return Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
     except (OSError, ValueError, Image.DecompressionBombError) as error:

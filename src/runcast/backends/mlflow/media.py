@@ -11,14 +11,13 @@ The residual has one line for each value, see `runcast.backends.mlflow.residual`
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import PurePosixPath
 from typing import Any
 
-import msgspec
-
 from runcast import render
-from runcast.backends.mlflow import forms, images, names
+from runcast.backends.mlflow import drawing, forms, images, names
 from runcast.backends.mlflow.files import Content, Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import Residual, line, shown
@@ -101,14 +100,19 @@ class MediaFiles:
         return parts, {"path": paths[0], "files": _refs(record, paths[-1:]), **_data(record)}
 
     def _numbers(self, record: Media, stem: str, what: str) -> tuple[dict[str, Content], dict[str, Any]]:
-        binned = record
+        data = dict(record.data)
         if record.contents:
             source = self._files.content(what, record.contents[0])
-            edges, counts = render.histogram(source, int(record.data.get("bins") or _BINS))
-            data = {**record.data, "edges": list(edges), "counts": list(counts)}
-            binned = msgspec.structs.replace(record, file=None, files=[], data=data)
-        text = json.dumps(pack(binned.data), ensure_ascii=True).encode()
-        parts: dict[str, Content] = {f"{stem}.json": text, f"{stem}.svg": render.svg(binned).encode()}
+            edges, counts = render.histogram(source, int(data.get("bins") or _BINS))
+            data |= {"edges": list(edges), "counts": list(counts)}
+        parts: dict[str, Content] = {f"{stem}.json": json.dumps(pack(data), ensure_ascii=True).encode()}
+        with contextlib.suppress(Reject, ValueError, TypeError, KeyError, OverflowError):
+            # Numbers of another form are kept all the same, without a drawing.
+            if record.type == "histogram":
+                drawn = drawing.histogram(data["edges"], data["counts"], record.caption or record.key)
+            else:
+                drawn = render.svg(record)
+            parts[f"{stem}.svg"] = drawn.encode("utf-8", "replace")
         return parts, {"path": f"{stem}.json"}
 
     def _free(self, record: Media, identity: tuple[Any, ...]) -> str:
