@@ -206,7 +206,10 @@ def trace(**fields: Any) -> Trace:
     )
     inner = Span(
         id="2" * 16, parent="1" * 16, name="call", type="llm", start=START + SECOND, end=START + 2 * SECOND,
-        error="ValueError: no", attributes={"gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 4},
+        error="ValueError: no",
+        attributes={
+            "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 4, "gen_ai.usage.cost": 0.25,
+        },
     )  # fmt: skip
     fields = {"id": "ab" * 16, **fields}
     return Trace(time=START, spans=[outer, inner], tags={"user": "ada"}, session="s1", **fields)
@@ -230,6 +233,8 @@ def check_trace(store: Store, experiment: str = "digits") -> None:
     assert (event.name, event.timestamp, event.attributes["n"]) == ("token", START + 9, 1)
     assert (inner.parent_id, inner.status.description) == ("1" * 16, "ValueError: no")
     assert inner.get_attribute("gen_ai.usage.input_tokens") == 3
+    assert info.token_usage == {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    assert info.cost["total_cost"] == 0.25
 
 
 def test_trace(life: Lives, store: Store) -> None:

@@ -62,7 +62,7 @@ class Traces:
         metadata = {"mlflow.sourceRun": self._run_id, "mlflow.trace_schema.version": "3"}
         if record.session:
             metadata["mlflow.trace.session"] = printable(record.session)[:_SESSION]
-        tags = {"mlflow.traceName": first.name, **record.tags}
+        tags = {"mlflow.traceName": printable(first.name), **record.tags}
         return TraceInfo(
             trace_id=trace_id,
             trace_location=TraceLocation.from_experiment_id(self._experiment),
@@ -81,6 +81,8 @@ def _span(trace_id: str, span: Span) -> dict[str, Any]:
     attributes = dict(span.attributes)
     attributes["mlflow.traceRequestId"] = trace_id
     attributes["mlflow.spanType"] = span.type.upper() or "UNKNOWN"
+    if "gen_ai.usage.cost" in attributes:  # of which MLflow sums up its own name only
+        attributes.setdefault("mlflow.llm.cost", {"total_cost": attributes["gen_ai.usage.cost"]})
     for field, name in _FIELDS.items():
         if getattr(span, field) is not None:
             attributes[name] = getattr(span, field)
@@ -88,12 +90,12 @@ def _span(trace_id: str, span: Span) -> dict[str, Any]:
         "trace_id": trace_id,
         "span_id": span.id,
         "parent_span_id": span.parent,
-        "name": span.name,
+        "name": printable(span.name),
         "start_time_unix_nano": span.start,
         "end_time_unix_nano": span.end,
         "status": {
             "code": "STATUS_CODE_ERROR" if span.error else "STATUS_CODE_OK",
-            "message": span.error or "",
+            "message": printable(span.error or ""),
         },
         "attributes": {key: json.dumps(pack(value)) for key, value in attributes.items()},
         "events": [_event(event, span.start) for event in span.events],
