@@ -97,6 +97,7 @@ def test_the_public_names_are_these() -> None:
         "Audio", "Calibration", "ConfigError", "ConfusionMatrix", "DeliveryError", "Embedding",
         "FeatureImportance", "Figure", "Graph", "Halt", "Histogram", "Html", "Image", "Mesh", "Object3D",
         "PointCloud", "PrCurve", "Reject", "Retry", "RocCurve", "Run", "RuncastError", "Table", "Text",
-        "UsageError", "Video", "__version__", "current_run", "log", "runs", "seed_everything", "select", "start",
+        "UsageError", "Video", "__version__", "current_run", "log", "runs", "seed_everything", "select",
+        "start",
     ]  # fmt: skip
     assert all(hasattr(runcast, name) for name in runcast.__all__)
