@@ -18,6 +18,9 @@ class ArtifactMutations:
 
     def create_artifact(self, input: Input) -> dict[str, Any]:
         """Begin a version; one with the same content that is there already is answered instead."""
+        for key in ("labels", "distributed_id", "storage_region"):
+            if input.get(key):
+                raise LookupError(f"artifacts with {key} are not known here")
         project = self.home.project_made(input["entity_name"], input["project_name"])
         run = project.run(input["run_name"]) if input.get("run_name") else None
         if input.get("run_name") and run is None:

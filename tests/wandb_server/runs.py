@@ -264,11 +264,8 @@ class Run(Thing):
         head, _, rest = key.partition(".")
         if head == "config":
             values = self.config_values
-            return (
-                deep(values, rest)
-                if deep(values, rest) is not None
-                else deep(values, rest.removesuffix(".value"))
-            )
+            found = deep(values, rest)
+            return deep(values, rest.removesuffix(".value")) if found is None else found
         if head == "summary_metrics":
             return self.summary[rest] if rest in self.summary else deep(self.summary, rest)
         return getattr(self, _KEYS[key])
