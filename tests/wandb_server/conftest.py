@@ -43,7 +43,7 @@ def client(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
     monkeypatch.setenv("WANDB_API_KEY", "fake" * 10)
     monkeypatch.setenv("WANDB_SILENT", "true")
-    monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "0.2")
+    monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "1")  # the client takes whole seconds
     monkeypatch.chdir(tmp_path)
     import wandb
 

@@ -25,7 +25,7 @@ class RunMutations:
 
     def upsert_bucket(self, input: Input) -> dict[str, Any]:
         """Make a run, or change what is said of it; what is null stays as it is."""
-        run, inserted = self._wanted(input)
+        run, inserted = _wanted(self.home, input)
         for said, attribute in _SAID.items():
             if input.get(said) is not None:
                 setattr(run, attribute, input[said])
@@ -36,18 +36,6 @@ class RunMutations:
         if input.get("summary_metrics") is not None:
             run.stream({SUMMARY: {"offset": 0, "content": [input["summary_metrics"]]}})
         return {"bucket": run, "inserted": inserted}
-
-    def _wanted(self, input: Input) -> tuple[Run, bool]:
-        if input.get("id"):
-            return self.home.find(Run, input["id"]), False
-        project = self.home.project_made(input.get("entity_name"), input.get("model_name"))
-        name = input.get("name")
-        if not name:
-            raise Refused("a run needs a name")
-        if name in project.stored_runs:
-            return project.stored_runs[name], False
-        project.stored_runs[name] = Run(self.home, project, name, display_name=name)
-        return project.stored_runs[name], True
 
     def rewind_run(self, input: Input) -> dict[str, Any]:
         """Forget the rows behind a step."""
@@ -140,3 +128,16 @@ class RunMutations:
         project = self.home.find(Project, input["id"])
         del project.entity.owned[project.name]
         return {"success": True}
+
+
+def _wanted(home: State, input: Input) -> tuple[Run, bool]:
+    if input.get("id"):
+        return home.find(Run, input["id"]), False
+    project = home.project_made(input.get("entity_name"), input.get("model_name"))
+    name = input.get("name")
+    if not name:
+        raise Refused("a run needs a name")
+    if name in project.stored_runs:
+        return project.stored_runs[name], False
+    project.stored_runs[name] = Run(home, project, name, display_name=name)
+    return project.stored_runs[name], True

@@ -45,6 +45,7 @@ class Server:
         state: everything that it knows.
         calls: operations in the order of their requests: GraphQL's names, ``file_stream``, ``upload``,
             ``download``.
+        uploads: keys of the files that were uploaded, in order.
         authorizations: the header of that name of every request.
         unknown: what it was asked and does not know.
         changed: notified after every answer.
@@ -55,6 +56,7 @@ class Server:
         self.root = Root(self.state)
         self.faults = Faults()
         self.calls: list[str] = []
+        self.uploads: list[str] = []
         self.authorizations: set[str] = set()
         self.unknown: list[str] = []
         self.changed = threading.Condition()

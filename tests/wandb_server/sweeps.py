@@ -144,22 +144,14 @@ class SweepMutations:
 
     def upsert_sweep(self, input: Input) -> dict[str, Any]:
         """Make a sweep, or change it."""
-        sweep = self._wanted(input)
+        for key in ("launch_scheduler", "template_variable_values", "prior_runs_filters"):
+            if input.get(key) not in (None, "", "{}", "null"):
+                raise LookupError(f"sweeps with {key} are not known here")
+        sweep = _wanted(self.home, input)
         for key in ("description", "display_name", "controller", "scheduler", "state"):
             if input.get(key) is not None:
                 setattr(sweep, key, input[key])
         return {"sweep": sweep, "configValidationWarnings": []}
-
-    def _wanted(self, input: Input) -> Sweep:
-        if input.get("id"):
-            found: Sweep = self.home.find(Sweep, input["id"])
-            return found
-        project = self.home.project_made(input.get("entity_name"), input.get("project_name"))
-        if not input.get("config"):
-            raise Refused("a sweep needs a config")
-        name = f"sweep{len(project.stored_sweeps)}"
-        project.stored_sweeps[name] = Sweep(self.home, project, name, input["config"])
-        return project.stored_sweeps[name]
 
     def create_agent(self, input: Input) -> dict[str, Any]:
         """Register an agent."""
@@ -176,6 +168,18 @@ class SweepMutations:
         agent: Agent = self.home.find(Agent, input["id"])
         busy = [name for name, active in json.loads(input.get("run_state") or "{}").items() if active]
         return {"agent": agent, "commands": json.dumps(_commands(agent.sweep, busy))}
+
+
+def _wanted(home: State, input: Input) -> Sweep:
+    if input.get("id"):
+        found: Sweep = home.find(Sweep, input["id"])
+        return found
+    project = home.project_made(input.get("entity_name"), input.get("project_name"))
+    if not input.get("config"):
+        raise Refused("a sweep needs a config")
+    name = f"sweep{len(project.stored_sweeps)}"
+    project.stored_sweeps[name] = Sweep(home, project, name, input["config"])
+    return project.stored_sweeps[name]
 
 
 def _commands(sweep: Sweep, busy: list[str]) -> list[dict[str, Any]]:

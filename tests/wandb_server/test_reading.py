@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -23,25 +24,25 @@ def five(start: Start) -> None:
             run.log({"score": n * n - 4 * n})
 
 
-@pytest.mark.parametrize(
-    ("filters", "found"),
-    [
-        ({"config.lr": 0.2}, "2"),
-        ({"config.lr.value": {"$gte": 0.2, "$lt": 0.4}}, "23"),
-        ({"config.opt.name": "a"}, "024"),
-        ({"summary_metrics.score": {"$lt": -2}}, "123"),
-        ({"tags": "even", "group": "g0"}, "02"),
-        ({"$or": [{"display_name": "run 1"}, {"display_name": {"$regex": "4$"}}]}, "14"),
-        ({"$and": [{"state": "finished"}, {"group": {"$ne": "g0"}}]}, "34"),
-        ({"tags": {"$nin": ["even"]}, "config.lr": {"$exists": True}}, "13"),
-        ({"name": {"$in": ["r0", "r9"]}}, "0"),
-    ],
-)
-def test_filters(client: Any, server: Server, five: None, filters: dict[str, Any], found: str) -> None:
+FILTERS: list[tuple[dict[str, Any], str]] = [
+    ({"config.lr": 0.2}, "2"),
+    ({"config.lr.value": {"$gte": 0.2, "$lt": 0.4}}, "23"),
+    ({"config.opt.name": "a"}, "024"),
+    ({"summary_metrics.score": {"$lt": -2}}, "123"),
+    ({"tags": "even", "group": "g0"}, "02"),
+    ({"$or": [{"display_name": "run 1"}, {"display_name": {"$regex": "4$"}}]}, "14"),
+    ({"$and": [{"state": "finished"}, {"group": {"$ne": "g0"}}]}, "34"),
+    ({"tags": {"$nin": ["even"]}, "config.lr": {"$exists": True}}, "13"),
+    ({"name": {"$in": ["r0", "r9"]}}, "0"),
+]
+
+
+def test_filters(client: Any, server: Server, five: None) -> None:
     """The runs that meet the conditions, and their number."""
-    runs = client.Api().runs("me/digits", filters=filters)
-    assert {run.id for run in runs} == {f"r{n}" for n in found}
-    assert len(runs) == len(found)
+    for filters, found in FILTERS:
+        runs = client.Api().runs("me/digits", filters=filters)
+        assert {run.id for run in runs} == {f"r{n}" for n in found}, filters
+        assert len(runs) == len(found)
 
 
 def test_order_and_pages(client: Any, server: Server, five: None) -> None:
@@ -74,8 +75,12 @@ def ask(server: Server, query: str, key: bool = True) -> dict[str, Any]:
     """A question by plain HTTP."""
     headers = {"Authorization": "Basic eDp5"} if key else {}
     request = Request(f"{server.url}/graphql", json.dumps({"query": query}).encode(), headers)
-    with urlopen(request, timeout=10) as answer:
-        return dict(json.load(answer))
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return dict(json.load(answer))
+    except HTTPError as error:
+        with error:
+            return {**json.load(error), "status": error.code}
 
 
 def test_the_schema_tells_what_it_has(server: Server) -> None:
@@ -105,10 +110,7 @@ def test_a_question_that_it_does_not_know(
 ) -> None:
     """An unknown field, argument or key of a filter is an error for the client, and noted for the test."""
     start(id="r1").finish()
-    try:
-        assert "errors" in ask(server, query)
-    except OSError as error:
-        assert "400" in str(error)
+    assert noted.partition(": ")[2] in str(ask(server, query)["errors"])
     [message] = server.unknown
     assert noted in message
     server.unknown.clear()
@@ -124,5 +126,4 @@ def test_an_address_that_it_does_not_know(server: Server) -> None:
 
 def test_no_key(server: Server) -> None:
     """Without a key nothing is told."""
-    with pytest.raises(OSError, match="401"):
-        ask(server, "{ viewer { id } }", key=False)
+    assert ask(server, "{ viewer { id } }", key=False)["status"] == 401

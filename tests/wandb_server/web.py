@@ -107,6 +107,7 @@ class Handler(BaseHTTPRequestHandler):
         return 200, self.server.stand_in.streamed(found, body)
 
     def _keep(self, key: str, body: bytes) -> tuple[int, Any]:
+        self.server.stand_in.uploads.append(key)
         self.server.stand_in.state.put(key, body)
         return 200, b""
 
