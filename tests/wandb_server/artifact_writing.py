@@ -7,8 +7,9 @@ from typing import Any
 from .artifacts import Artifact, ArtifactSequence, Collection, Manifest, Tag, type_made
 from .errors import Refused
 from .paging import Connection, Edge, page
+from .projects import Project
 from .run_writing import Input
-from .state import Project, State
+from .state import State
 
 
 class ArtifactMutations:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .errors import Refused
 from .filters import deep, select
 from .paging import Connection, global_id, page
-from .state import Project, StoredFile, Thing
+from .projects import Project
+from .things import StoredFile, Thing
 
 if TYPE_CHECKING:
     from .runs import Run

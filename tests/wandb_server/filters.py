@@ -24,8 +24,9 @@ def select(items: Iterable[T], filters: str | None, order: str | None, look: Loo
     wanted = json.loads(filters) if filters else {}
     found = [item for item in items if _meets(wanted, item, look)]
     for part in reversed([p.strip() for p in (order or "").split(",") if p.strip()]):
-        ranks = {id(item): _rank(look(item, part.lstrip("+-"))) for item in found}
-        found.sort(key=lambda item, ranks=ranks: ranks[id(item)], reverse=part[0] == "-")
+        ranks = [_rank(look(item, part.lstrip("+-"))) for item in found]
+        places = sorted(range(len(found)), key=ranks.__getitem__, reverse=part[0] == "-")
+        found = [found[place] for place in places]
     return found
 
 

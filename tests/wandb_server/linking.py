@@ -6,8 +6,9 @@ from typing import Any
 
 from .artifacts import Artifact, ArtifactPortfolio, Collection, Tag, type_made
 from .errors import Refused
+from .projects import Project
 from .run_writing import Input
-from .state import Project, State
+from .state import State
 
 
 class LinkMutations:

@@ -8,9 +8,11 @@ from .artifact_writing import ArtifactMutations
 from .artifacts import Artifact, Collection
 from .errors import Refused
 from .linking import LinkMutations
+from .owners import Entity, Organization, User
 from .paging import Connection, page
+from .projects import Project
 from .run_writing import RunMutations
-from .state import Entity, Organization, Project, State, User
+from .state import State
 from .sweeps import SweepMutations
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from .artifacts import type_made
 from .errors import Refused
+from .projects import Project
 from .runs import SUMMARY, Run
-from .state import Project, State, StoredFile
+from .state import State
+from .things import StoredFile
 
 Input = dict[str, Any]
 

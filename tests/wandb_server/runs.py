@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from .errors import Refused
 from .filters import deep, like
 from .history import exact, key_counts, sampled, sampled_rows
+from .owners import User
 from .paging import Connection, page
-from .state import Project, StoredFile, Thing, User, now
+from .projects import Project
+from .things import StoredFile, Thing, now
 
 if TYPE_CHECKING:
     from .artifacts import Artifact

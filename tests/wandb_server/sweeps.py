@@ -12,8 +12,10 @@ import yaml
 
 from .errors import Refused
 from .paging import Connection, page
+from .projects import Project
 from .run_writing import Input
-from .state import Project, State, Thing
+from .state import State
+from .things import Thing
 
 Config = dict[str, Any]
 
