@@ -180,8 +180,6 @@ class Collection(Thing):
 class ArtifactSequence(Collection):
     """A collection in which artifacts are made."""
 
-    digest_algorithm = "MANIFEST_MD5"
-
     @property
     def latest_artifact(self) -> Artifact | None:
         """The newest version."""
@@ -241,7 +239,6 @@ class Artifact(Thing):
     manifests: list[Manifest] = field(default_factory=list)
     users: list[Run] = field(default_factory=list)
     members: list[ArtifactCollectionMembership] = field(default_factory=list)
-    digest_algorithm = "MANIFEST_MD5"
     commit_hash = None
 
     @property
@@ -309,12 +306,6 @@ class Artifact(Thing):
     def artifact_memberships(self) -> Connection:
         """Itself as a version of each collection that it is in."""
         return page(self.members)
-
-    def files_by_manifest_entries(
-        self, storage_layout: str, manifest_version: str, entries: Any = None, storage_region: Any = None
-    ) -> Connection:
-        """Where to read the files of some entries of the manifest."""
-        return page([self.stored(entry.get("path") or entry["name"]) for entry in entries or ()])
 
     def look(self, key: str) -> Any:
         """How a filter's keys read."""

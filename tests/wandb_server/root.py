@@ -27,10 +27,7 @@ class Queries:
 
     def server_info(self) -> dict[str, Any]:
         """What the server can do, in the client's words."""
-        return {
-            "features": [{"name": name, "isEnabled": True} for name in self.home.features],
-            "cliVersionInfo": {"max_cli_version": "9.9.9", "min_cli_version": "0.0.0"},
-        }
+        return {"features": [{"name": name, "isEnabled": True} for name in self.home.features]}
 
     def entity(self, name: str | None = None) -> Entity | None:
         """An entity by name."""

@@ -85,7 +85,9 @@ def test_types_collections_and_projects(client: Any, server: Server, start: Star
     assert [c.name for c in api.artifact_collections("me/digits", "model")] == ["net"]
     collection = api.artifact_collection("model", "me/digits/net")
     assert (collection.name, collection.type, sorted(collection.aliases)) == ("net", "model", ["latest"])
-    assert [project.name for project in api.projects("me")] == ["digits"]
+    assert {c.name for c in api.project("digits", "me").collections()} == {"net", "run-r2-t"}
+    api.create_project("empty", "me")
+    assert {project.name for project in api.projects("me")} == {"digits", "empty"}
     assert api.artifact_exists("me/digits/net:v0")
     assert not api.artifact_exists("me/digits/net:v7")
     with pytest.raises(client.errors.CommError, match="not found"):
@@ -115,7 +117,8 @@ def test_a_collection_is_changed(client: Any, server: Server, start: Start) -> N
     collection = client.Api().artifact_collection("model", "me/digits/net")
     collection.description, collection.name, collection.tags = "nets", "nets", ["x"]
     collection.save()
-    read = client.Api().artifact_collection("model", "me/digits/nets")
+    collection.change_type("weights")
+    read = client.Api().artifact_collection("weights", "me/digits/nets")
     assert (read.description, read.tags) == ("nets", ["x"])
     read.delete()
     assert "digits/nets" not in server.collections
@@ -131,6 +134,23 @@ def test_a_table_of_an_artifact(client: Any, server: Server, start: Start) -> No
     assert read.get("rows").data == [[1], [2]]
     assert read.get_entry("far").ref == "http://example.org/x"
     assert not [key for key in server.files if key.endswith("/far")]
+
+
+def test_a_reference_into_another_artifact(client: Any, server: Server, start: Start, tmp_path: Path) -> None:
+    """An entry that points into an artifact of the same run is read from there."""
+    whole = model(client)
+    part = client.Artifact("part", type="model")
+    with start(id="r1") as run:
+        run.log_artifact(whole)
+        table = client.Table(columns=["x"], data=[[1]])
+        whole_table = client.Artifact("tables", type="dataset")
+        whole_table.add(table, "rows")
+        run.log_artifact(whole_table).wait()
+        part.add(client.JoinedTable(table, table, "x"), "joined")
+        run.log_artifact(part).wait()
+    read = client.Api().artifact("me/digits/part:v0")
+    assert read.get("joined") is not None
+    assert "ClientIDMapping" in server.calls
 
 
 def test_what_was_uploaded_must_be_what_was_said(client: Any, server: Server, start: Start) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -90,6 +92,13 @@ def test_slow_answers_do_not_slow_the_script(server: Server, start: Start) -> No
     assert losses(server) == list(range(50))
 
 
+def turn_away(server: Server) -> None:
+    """Wait until the client comes to the dead server's port, and hang up on it."""
+    with socket.create_server(("127.0.0.1", urlsplit(server.url).port)) as door:
+        door.settimeout(20)
+        door.accept()[0].close()
+
+
 def test_a_server_that_dies_and_comes_back(server: Server, start: Start) -> None:
     """Killed in the middle of a run, back on the same port with what it knew: the run arrives whole."""
     run = start(id="r1", settings=QUICK)
@@ -98,6 +107,7 @@ def test_a_server_that_dies_and_comes_back(server: Server, start: Start) -> None
     server.stop()
     for n in range(1, 100):
         run.log({"loss": n})
+    turn_away(server)
     server.start()
     run.finish()
     assert losses(server) == list(range(100))

@@ -156,6 +156,23 @@ def test_a_run_goes_on(client: Any, server: Server, start: Start) -> None:
     assert [(row["_step"], row["loss"]) for row in server.rows("r1")] == [(0, 1), (1, 0.5)]
 
 
+def test_a_run_is_rewound(client: Any, server: Server, start: Start) -> None:
+    """A run that goes on from an earlier step has lost the rows behind it."""
+    with start(id="r1") as run:
+        for n in range(6):
+            run.log({"loss": n})
+    with start(resume_from="r1?_step=2") as run:
+        run.log({"loss": 30})
+    assert [(row["_step"], row["loss"]) for row in server.rows("r1")] == [(0, 0), (1, 1), (2, 2), (3, 30)]
+
+
+def test_a_state_that_is_said(client: Any, server: Server) -> None:
+    """A run can be made without logging, and its state be said by another process."""
+    made = client.Api().create_run(project="digits", entity="me", run_id="r1")
+    assert made.update_state("failed")
+    assert client.Api().run("me/digits/r1").state == "failed"
+
+
 def test_changes_by_the_public_interface(client: Any, server: Server, start: Start) -> None:
     """Name, tags, notes, config and summary of a finished run can be changed; so can its existence."""
     start(id="r1", config={"lr": 0.5}).finish()

@@ -80,6 +80,8 @@ def test_a_collection_has_words_and_tags(client: Any, server: Server, start: Sta
     read = client.Api().artifact_collection("model", f"{REGISTRY}/mnist")
     assert (read.description, read.tags, read.is_sequence()) == ("digits", ["vision"], False)
     assert [v.version for v in read.artifacts()] == ["v0"]
+    read.delete()
+    assert set(server.collections) == {"digits/net"}
 
 
 def test_registries_are_searched(client: Any, server: Server, start: Start, registry: Any) -> None:
@@ -101,12 +103,12 @@ def test_registries_are_searched(client: Any, server: Server, start: Start, regi
 
 def test_a_registry_is_changed_and_deleted(client: Any, server: Server, registry: Any) -> None:
     """Its description is saved, and a deleted one is gone."""
-    registry.description = "our models"
+    registry.description, registry.name = "our models", "nets"
     registry.save()
-    read = client.Api().registry("model", organization="acme")
+    read = client.Api().registry("nets", organization="acme")
     assert (read.description, read.visibility) == ("our models", "organization")
     read.delete()
-    assert "wandb-registry-model" not in {p.name for p in server.state.projects()}
+    assert not server.state.projects()
 
 
 def test_a_registry_that_is_not_there(client: Any, server: Server, start: Start) -> None:

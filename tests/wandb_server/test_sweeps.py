@@ -59,11 +59,13 @@ def test_a_grid_is_run(client: Any, server: Server, tmp_path: Path) -> None:
     assert server.state.project("me", "digits").sweep(name).queue == []
 
 
-def test_sweeps_are_listed_and_paused(client: Any, server: Server, command: Any) -> None:
+def test_sweeps_are_listed_and_paused(client: Any, server: Server, start: Any, command: Any) -> None:
     """A sweep's name, its expected runs and its state; the state is changed by W&B's own command."""
     name = client.sweep(GRID, project="digits", entity="me")
+    start(id="r1", settings={"sweep_id": name}).finish()
     project = client.Api().project("digits", "me")
     [sweep] = project.sweeps()
+    assert [run.id for run in sweep.runs] == ["r1"]
     assert (sweep.id, sweep.name, sweep.expected_run_count) == (name, "small", 2)
     stored = server.state.project("me", "digits").sweep(name)
     stored.state = "RUNNING"
