@@ -105,11 +105,9 @@ def test_the_schema_tells_what_it_has(server: Server) -> None:
         ),
     ],
 )
-def test_a_question_that_it_does_not_know(
-    server: Server, client: Any, start: Start, query: str, noted: str
-) -> None:
+def test_a_question_that_it_does_not_know(server: Server, query: str, noted: str) -> None:
     """An unknown field, argument or key of a filter is an error for the client, and noted for the test."""
-    start(id="r1").finish()
+    server.root.upsert_bucket({"name": "r1", "model_name": "digits"})
     assert noted.partition(": ")[2] in str(ask(server, query)["errors"])
     [message] = server.unknown
     assert noted in message
