@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import mimetypes
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -13,6 +14,9 @@ from .paging import global_id
 
 if TYPE_CHECKING:
     from .state import State
+
+# Of all servers of the process: the client keeps artifacts by their id, over the end of one server.
+_NUMBERS = itertools.count(1)
 
 
 def now() -> str:
@@ -27,7 +31,7 @@ def md5(content: bytes) -> str:
 
 @dataclass(eq=False)
 class Thing:
-    """Anything with an id; `number` is unique among all things of the server."""
+    """Anything with an id; `number` is unique among all things of all servers."""
 
     home: State
     number: int = field(init=False)
@@ -35,7 +39,7 @@ class Thing:
     updated_at: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.number = len(self.home.things) + 1
+        self.number = next(_NUMBERS)
         self.created_at = self.updated_at = now()
         self.home.things[self.id] = self
 
