@@ -12,7 +12,7 @@ import runcast
 SOURCE = Path(runcast.__file__).parent
 LAYERS = (
     {"errors", "records", "receipts", "codec", "names", "redact", "notices", "cache", "entries"},
-    {"journal", "formats", "normalize", "media"},
+    {"journal", "formats", "normalize", "media", "render"},
     {"plugins", "config"},
     {"catalog"},
     {"backends", "sources", "registries"},

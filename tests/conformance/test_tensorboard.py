@@ -34,7 +34,10 @@ class TestTensorBoard(BackendContract):
             str(events), size_guidance=dict.fromkeys(["scalars", "tensors"], 0)
         ).Reload()
         tags = reader.Tags()
-        texts = [tag for tag in tags["tensors"] if not tag.startswith("_runcast_/")]
+        plugins = {tag: reader.SummaryMetadata(tag).plugin_data.plugin_name for tag in tags["tensors"]}
+        texts = [
+            tag for tag, plugin in plugins.items() if plugin == "text" and not tag.startswith("_runcast_/")
+        ]
         return ReadBack(
             params=facts["params"],
             metrics={

@@ -1,5 +1,7 @@
 """Runs to deliver to, and a real TensorBoard to look at them with."""
 
+import hashlib
+import io
 import json
 import re
 import subprocess
@@ -14,12 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runcast.backends.tensorboard import TensorBoardBackend, TensorBoardOptions
 from runcast.formats import tfevents
 from runcast.plugins import Change, OpenRun, Ref
-from runcast.records import Record, RunStarted
+from runcast.records import FileRef, Media, Record, RunStarted
 
 WRITER = "a" * 16
 START = 1_700_000_000_123_456_789
@@ -83,6 +86,39 @@ class Delivery:
         self.backend.close()
         self.backend = None
 
+    def file(self, path: str, content: bytes, mode: int = 0o400) -> FileRef:
+        """A file in the journal's blobs."""
+        file = FileRef(path=path, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        place = self.opened.blob(file)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.write_bytes(content)
+            place.chmod(mode)
+        return file
+
+    def array(self, path: str, values: Any) -> FileRef:
+        """An array in the journal's blobs."""
+        out = io.BytesIO()
+        np.save(out, values, allow_pickle=False)
+        return self.file(path, out.getvalue())
+
+    def media(self, type_: str, key: str, *files: FileRef, step: int = 0, **more: Any) -> Sequence[Change]:
+        """Deliver one medium."""
+        first, rest = (files[0], list(files[1:])) if files else (None, [])
+        return self.deliver(
+            Media(
+                time=START + step,
+                writer=WRITER,
+                seq=2,
+                key=key,
+                step=step,
+                type=type_,
+                file=first,
+                files=rest,
+                **more,
+            )
+        )
+
     @property
     def path(self) -> Path:
         """The run's folder."""
@@ -141,6 +177,25 @@ class Server:
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def bytes(self, path: str, **query: str) -> tuple[bytes, str]:
+        """The answer of an endpoint as it is, and its type."""
+        url = f"{self.url}/data/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.read(), answer.headers["Content-Type"]
+
+    def blobs(
+        self, plugin: str, single: str, run: str, tag: str, sample: int = 0
+    ) -> list[tuple[int, bytes, str]]:
+        """Step, content and type of what a dashboard of files shows."""
+        found = self.get(f"plugin/{plugin}/{plugin}", run=run, tag=tag, sample=str(sample))
+        queries = [(one["step"], dict(urllib.parse.parse_qsl(one["query"]))) for one in found]
+        return [(step, *self.bytes(f"plugin/{plugin}/{single}", **query)) for step, query in queries]
+
+    def texts(self, run: str, tag: str) -> list[tuple[int, str]]:
+        """Step and HTML of the texts under a tag."""
+        found = self.get("plugin/text/text", run=run, tag=f"{tag}/text_summary")
+        return [(text["step"], text["text"]) for text in found]
 
     def scalars(self, run: str, tag: str) -> list[list[Any]]:
         """Wall time, step and value of the points that the scalar dashboard shows."""

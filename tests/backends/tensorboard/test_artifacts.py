@@ -14,17 +14,6 @@ Make = Callable[..., Any]
 T = 1_700_000_000_123_456_789
 
 
-def blob(run: Any, path: str, content: bytes, mode: int = 0o400) -> FileRef:
-    """A file in the journal's blobs."""
-    file = FileRef(path=path, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-    place = run.opened.blob(file)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.exists():
-        place.write_bytes(content)
-        place.chmod(mode)
-    return file
-
-
 def artifact(*files: FileRef, name: str = "model", digest: str = "d" * 64, **more: Any) -> Artifact:
     """A record of these files."""
     return Artifact(time=T, name=name, type="model", files=list(files), digest=digest, **more)
@@ -33,7 +22,7 @@ def artifact(*files: FileRef, name: str = "model", digest: str = "d" * 64, **mor
 def test_files_are_placed_and_listed(delivery: Make) -> None:
     """Content, place, aliases and metadata; the run's folder says where."""
     run = delivery()
-    files = [blob(run, "model.pkl", b"weights"), blob(run, "sub/conf.json", b"{}"), blob(run, "empty", b"")]
+    files = [run.file("model.pkl", b"weights"), run.file("sub/conf.json", b"{}"), run.file("empty", b"")]
     run.deliver(artifact(*files, aliases=["best"], metadata={"acc": 0.9}))
     (entry,) = run.document()["artifacts"]
     folder = run.path / entry["folder"]
@@ -49,7 +38,7 @@ def test_files_are_placed_and_listed(delivery: Make) -> None:
 def test_a_blob_is_shared_only_if_nobody_may_write_to_it(delivery: Make, mode: int) -> None:
     """A link to a writable blob would let an edit reach the journal."""
     run = delivery()
-    file = blob(run, "f", b"content", mode)
+    file = run.file("f", b"content", mode)
     run.deliver(artifact(file))
     placed = run.path / "artifacts/model" / ("d" * 12) / "f"
 
@@ -60,11 +49,11 @@ def test_a_blob_is_shared_only_if_nobody_may_write_to_it(delivery: Make, mode: i
 def test_redelivery_and_versions_do_not_double(delivery: Make) -> None:
     """The same version after a crash once; another digest beside it."""
     run = delivery()
-    first = artifact(blob(run, "f", b"1"))
+    first = artifact(run.file("f", b"1"))
     run.deliver(first, save=False)
     run.open()
     run.deliver(first)
-    run.deliver(artifact(blob(run, "f", b"2"), digest="e" * 64))
+    run.deliver(artifact(run.file("f", b"2"), digest="e" * 64))
 
     assert [entry["digest"][0] for entry in run.document()["artifacts"]] == ["d", "e"]
     contents = {path.read_bytes() for path in run.path.glob("artifacts/model/*/f")}
@@ -74,7 +63,7 @@ def test_redelivery_and_versions_do_not_double(delivery: Make) -> None:
 def test_half_a_copy_is_made_whole(delivery: Make) -> None:
     """A file of another size is not taken for the right one."""
     run = delivery()
-    file = blob(run, "f", b"content")
+    file = run.file("f", b"content")
     place = run.path / "artifacts/model" / ("d" * 12) / "f"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"con")
@@ -102,7 +91,7 @@ def test_half_a_copy_is_made_whole(delivery: Make) -> None:
 def test_a_path_that_leads_out_is_refused(delivery: Make, tmp_path: Path, path: str) -> None:
     """And one that no file can have; the message names artifact and path, the run goes on."""
     run = delivery()
-    good = blob(run, "f", b"content")
+    good = run.file("f", b"content")
     before = sorted(tmp_path.rglob("out"))
 
     with pytest.raises(Reject, match=r"artifact 'model': path .* is refused: .*rename the file"):
@@ -117,7 +106,7 @@ def test_a_path_that_leads_out_is_refused(delivery: Make, tmp_path: Path, path: 
 def test_the_name_of_an_artifact_stays_inside(delivery: Make, name: str) -> None:
     """Escaped as a run's name is; the record keeps it."""
     run = delivery()
-    run.deliver(artifact(blob(run, "f", b"content"), name=name))
+    run.deliver(artifact(run.file("f", b"content"), name=name))
     (entry,) = run.document()["artifacts"]
 
     assert entry["name"] == name
@@ -128,7 +117,7 @@ def test_the_name_of_an_artifact_stays_inside(delivery: Make, name: str) -> None
 def test_a_planted_link_is_not_followed(delivery: Make, tmp_path: Path) -> None:
     """A folder of the run that was replaced by a link to elsewhere."""
     run = delivery()
-    file = blob(run, "f", b"content")
+    file = run.file("f", b"content")
     (tmp_path / "elsewhere").mkdir()
     (run.path / "artifacts").symlink_to(tmp_path / "elsewhere")
 
@@ -144,7 +133,7 @@ def test_a_digest_that_is_none_is_refused(delivery: Make, digest: str) -> None:
     run = delivery()
 
     with pytest.raises(Reject, match="no sha256"):
-        run.deliver(artifact(blob(run, "f", b"content"), digest=digest))
+        run.deliver(artifact(run.file("f", b"content"), digest=digest))
     with pytest.raises(Reject, match="no sha256"):
         run.deliver(artifact(FileRef(path="f", sha256="../" * 22, size=1)))
 

@@ -199,15 +199,16 @@ def test_params_that_hparams_cannot_hold_are_reported(delivery: Make) -> None:
     assert run.document()["params"]["long"] == "x" * 5000
 
 
-def test_media_without_a_place_are_reported(delivery: Make) -> None:
-    """Skipped, by name; the rest of the batch goes on."""
+def test_media_without_content_are_reported(delivery: Make) -> None:
+    """By name, with the reason; the rest of the batch goes on."""
     run = delivery()
     changes = run.deliver(
         Media(time=T, key="im", step=0, type="image"), Metrics(time=T, step=0, values={"a": 1})
     )
 
-    assert [(change.what, change.key) for change in changes] == [("skipped", "im")]
-    assert run.points() == [(T, 0, "a", 1)]
+    assert [(change.what, change.key) for change in changes] == [("degraded", "im")]
+    assert "it has no image" in changes[0].detail
+    assert [tag for *_, tag, _ in run.points()] == ["a"]
 
 
 def test_files_are_private(delivery: Make) -> None:
@@ -293,7 +294,7 @@ def test_a_value_that_is_not_json_like_is_refused(delivery: Make) -> None:
         run.deliver(Params(time=T, values={"huge": 10**5000}))
     with pytest.raises(Reject, match=r"note ''.*time is outside int64"):
         run.deliver(Note(time=1 << 63, text="x"))
-    with pytest.raises(Reject, match="metadata is not JSON-like"):
+    with pytest.raises(Reject, match="artifact 'a' is not JSON-like"):
         run.deliver(Artifact(time=T, name="a", type="t", files=[], digest="0" * 64, metadata={"x": 10**5000}))
 
     assert run.document()["params"] == {}

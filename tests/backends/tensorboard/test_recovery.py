@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 from runcast.backends.tensorboard import files
 from runcast.errors import Halt, Retry
-from runcast.records import Lost, Media, Metrics, Note, Params, Record, RunFinished, Tags
+from runcast.records import (
+    Define,
+    Environment,
+    Lost,
+    Media,
+    Metrics,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    System,
+    Tags,
+    Trace,
+)  # fmt: skip
 
 Make = Callable[..., Any]
 T = 1_700_000_000_123_456_789
@@ -21,13 +34,21 @@ WRITER = "a" * 16
 
 def story() -> list[Record]:
     """A run with a record of every kind that leaves bytes."""
-    said: list[Record] = []
+    said: list[Record] = [
+        Define(time=T, key="l*", goal="minimize"),
+        Define(time=T, key="n", summary=["mean"]),
+    ]
     for i in range(6):
         said.append(Metrics(time=T + i, step=i, values={"loss": 1 / (i + 1), "n": i, "s\ud800": True}))
         said.append(Params(time=T + i, values={f"p{i}": i, "last": i}))
         said.append(Tags(time=T + i, values={f"t{i}": "x", "last": str(i)}))
         said.append(Media(time=T + i, key="text", step=i, type="text", text=f"line {i}"))
         said.append(Lost(time=T + i, key="k", reason="no number"))
+        said.append(System(time=T + i, values={"cpu": i / 3}))
+        said.append(Trace(time=T + i, id=f"{i:032x}", spans=[]))
+        said.append(Environment(time=T + i, values={"python": str(i)}))
+        data = {"edges": [0.0, 1.0], "counts": [i]}
+        said.append(Media(time=T + i, key="h", step=i, type="histogram", data=data, caption="of weights"))
     said += [
         Note(time=T, text="the end"),
         RunFinished(time=T + 9, writer=WRITER, status="failed", error="E: x"),
@@ -78,7 +99,7 @@ def test_any_interleaving_of_crashes_leaves_the_same_bytes(
             run.open()  # without a close: the process is gone
 
     assert [(t, s, k) for t, s, k, _ in run.points()] == [
-        (T + i, i, k) for i in range(6) for k in ("loss", "n", "s_xd800_")
+        (T + i, i, k) for i in range(6) for k in ("loss", "n", "s_xd800_", "system/cpu")
     ]
     undisturbed = delivery(name=name, run=name + "u", experiment="undisturbed")
     undisturbed.deliver(*records)

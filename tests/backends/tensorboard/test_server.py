@@ -7,7 +7,24 @@ from typing import Any
 
 import pytest
 
-from runcast.records import Media, Metrics, Note, Params, RunFinished, RunStarted, Tags
+from runcast.records import (
+    Artifact,
+    Define,
+    Environment,
+    FileRef,
+    Input,
+    Media,
+    Metrics,
+    Model,
+    Note,
+    Params,
+    RunFinished,
+    RunStarted,
+    Span,
+    System,
+    Tags,
+    Trace,
+)  # fmt: skip
 
 T = 1_700_000_000_123_456_789
 SECOND = 1_000_000_000
@@ -85,6 +102,43 @@ def write_hostile(make: Callable[..., Any]) -> None:
     wide.deliver(Metrics(time=T, step=1 << 62, values={"a": 1.0}), finished("finished"))
 
 
+def write_kinds(make: Callable[..., Any]) -> None:
+    """What is no number and no medium."""
+    run = make("kinds")
+    run.deliver(
+        Params(time=T, values={"lr": 0.1}),
+        Define(time=T, key="val/*", goal="maximize", summary=["best", "mean"]),
+        *(System(time=T + i * SECOND, values={"cpu/percent": 10.0 * i, "gpu/0/memory": i}) for i in range(3)),
+        *(Metrics(time=T, step=i, values={"val/acc": value}) for i, value in enumerate([0.5, 0.9, 0.7])),
+        Environment(time=T, values={"git": {"commit": "abc", "dirty": True}, "python": "3.11"}),
+        Environment(time=T, values={"python": "3.12"}, files=[run.file("diff.patch", b"+1")]),
+    )
+    reference = FileRef("raw.csv", "", 0, uri="s3://bucket/raw.csv")
+    weights = run.file("w.bin", b"weights")
+    run.deliver(
+        Artifact(time=T, name="data", type="dataset", files=[reference], digest="d" * 64, description="raw"),
+        Model(time=T, name="net", flavor="sklearn", files=[weights], digest="e" * 64, aliases=["best"]),
+        Input(
+            time=T, name="mnist", type="dataset", context="training", metadata={"splits": {"train": 60000}}
+        ),
+    )
+    usage = {"gen_ai.request.model": "m-1", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 9}
+    spans = [
+        Span(id="a" * 16, name="answer", type="chain", start=T, end=T + 2_000_000, inputs={"q": "<why>?"}),
+        Span(
+            id="b" * 16,
+            parent="a" * 16,
+            name="call",
+            start=T,
+            end=T + 1_000_000,
+            attributes=usage,
+            outputs="so",
+        ),
+    ]
+    run.deliver(*(Trace(time=T, id=f"{n:032x}", spans=spans, session="s") for n in range(2)))
+    run.deliver(finished("finished"))
+
+
 @pytest.fixture(scope="module")
 def seen(
     tmp_path_factory: pytest.TempPathFactory, start_delivery: Any, start_tensorboard: Any
@@ -100,6 +154,7 @@ def seen(
     write_plain(make)
     write_ends(make)
     write_hostile(make)
+    write_kinds(make)
     with start_tensorboard(base / "runs") as server:
         server.wait(lambda: len(server.get("runs")) == len(runs), "all runs")
         server.wait(lambda: len(server.scalars("e/plain", "m9")) == 1000, "all points")
@@ -218,6 +273,51 @@ def test_a_running_server_sees_no_double_after_a_crash(seen: SimpleNamespace) ->
     assert after[:20] == shown
     assert [point[1] for point in after] == list(range(30))
     assert session["hparams"] == {"lr": 0.1}
+
+
+def test_system_metrics_are_scalars_by_sample(seen: SimpleNamespace) -> None:
+    """Their times are true; the step is only a number."""
+    points = seen.server.scalars("e/kinds", "system/cpu/percent")
+    assert [point[1:] for point in points] == [[0, 0.0], [1, 10.0], [2, 20.0]]
+    assert points[2][0] - points[0][0] == pytest.approx(2, abs=1e-5)
+    assert "system/gpu/0/memory" in seen.server.get("plugin/scalars/tags")["e/kinds"]
+
+
+def test_what_is_wanted_of_a_metric_is_shown(seen: SimpleNamespace) -> None:
+    """Best with its step, mean; HParams has the last value in the same run."""
+    ((_, shown),) = seen.server.texts("e/kinds", "_runcast_/summaries")
+    assert "<td>val/acc</td>\n<td>best</td>\n<td>0.9</td>\n<td>1</td>" in shown
+    assert "<td>val/acc</td>\n<td>mean</td>\n<td>0.7" in shown
+    session = seen.server.sessions()["e/kinds"]
+    metrics = {metric["name"]["tag"]: metric["value"] for metric in session["metricValues"]}
+    assert metrics["val/acc"] == pytest.approx(0.7)
+    assert seen.runs["kinds"].document()["summaries"]["val/acc"]["best"] == {"value": 0.9, "step": 1}
+
+
+def test_environment_artifacts_models_and_inputs_are_shown(seen: SimpleNamespace) -> None:
+    """A text each, with the place of what is in the run's folder."""
+    ((_, environment),) = seen.server.texts("e/kinds", "_runcast_/environment")
+    assert "<td>git/commit</td>\n<td>abc</td>" in environment
+    assert "<td>python</td>\n<td>3.12</td>" in environment
+    ((_, artifact),) = seen.server.texts("e/kinds", "_runcast_/artifacts")
+    assert "s3://bucket/raw.csv" in artifact
+    assert "<td>description</td>\n<td>raw</td>" in artifact
+    ((_, model),) = seen.server.texts("e/kinds", "_runcast_/models")
+    assert "<td>flavor</td>\n<td>sklearn</td>" in model
+    ((_, used),) = seen.server.texts("e/kinds", "_runcast_/inputs")
+    assert '{"splits": {"train": 60000}}' in used.replace("&quot;", '"')
+    run = seen.runs["kinds"]
+    (entry,) = run.document()["models"]
+    assert (run.path / entry["folder"] / "w.bin").read_bytes() == b"weights"
+    assert next(run.path.glob("environment/*/diff.patch")).read_bytes() == b"+1"
+
+
+def test_traces_are_shown_as_texts(seen: SimpleNamespace) -> None:
+    """Spans as a tree, with tokens; inputs and outputs as they are."""
+    texts = seen.server.texts("e/kinds", "_runcast_/traces")
+    assert [step for step, _ in texts] == [0, 1]
+    assert "<td>· call</td>\n<td></td>\n<td>1.000</td>\n<td>m-1</td>\n<td>7 + 9</td>" in texts[1][1]
+    assert '{"q": "&lt;why&gt;?"}' in texts[1][1].replace("&quot;", '"')
 
 
 def test_a_run_is_one_run(seen: SimpleNamespace) -> None:

@@ -2,10 +2,15 @@
 
 One run is one folder::
 
-    events.out.tfevents.<start>.<run id>        scalars and text, appended to; see `runcast.formats.tfevents`
+    events.out.tfevents.<start>.<run id>        everything said, appended to; see `runcast.formats.tfevents`
     events.out.tfevents.0.hparams.<digest>      the HParams session; replaced by a new one when it changes
-    runcast.json                                everything that TensorBoard has no slot for; see `facts`
-    artifacts/<name>/<digest, 12 digits>/...    the files of artifacts
+    runcast.json                                what is known of the run as a whole; see `facts`
+    artifacts/<name>/<digest, 12 digits>/...    files of artifacts; so of ``models/`` and ``inputs/``
+    environment/<digest, 12 digits>/...         files of the environment
+    media/<name>/<step>-<digest, 16 digits>.*   files of media that no event holds as they are
+    projector_config.pbtxt                      leads the projector to embeddings under ``media/``
+
+``docs/tensorboard.md`` has the form of each kind of record, and the way back.
 
 The package ``tensorboard`` is needed to look at a run, not to write it.
 """

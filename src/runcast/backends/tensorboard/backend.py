@@ -19,7 +19,9 @@ from runcast.backends.tensorboard.draft import Draft
 from runcast.backends.tensorboard.facts import Facts
 from runcast.backends.tensorboard.files import EventFile, make_folder, write_whole
 from runcast.backends.tensorboard.folder import MARKER, claim, owner, safe
+from runcast.backends.tensorboard.media.embeddings import publish_projector
 from runcast.backends.tensorboard.session import publish_session
+from runcast.backends.tensorboard.taking import take
 from runcast.errors import Halt, Reject, Retry
 from runcast.formats.tfevents import ScalarEncoder, frame, version_event
 from runcast.plugins import Backend, Change, Finding, OpenRun, Options, Receipt, Ref
@@ -52,7 +54,8 @@ class TensorBoardBackend(Backend):
 
     ``run.state`` holds: ``folder``, relative to the logdir; ``length``, acknowledged bytes of the event
     file; ``facts``, number of the file in ``run.folder`` that holds the facts acknowledged; ``steps``,
-    tag → last step; ``back``, tags already reported as going back.
+    tag → last step; ``back``, tags already reported as going back; ``summaries``, tag → what is kept of a
+    metric that was defined.
     """
 
     name = "tensorboard"
@@ -88,11 +91,11 @@ class TensorBoardBackend(Backend):
     def deliver(self, batch: Sequence[Record]) -> Receipt:
         """Append the batch's events, and publish the facts where it changed them."""
         state = self._run.state
-        draft = Draft(self._run, self._folder, self._encoder, self._facts, state["steps"], set(state["back"]))
+        draft = Draft(self._run, self._folder, self._encoder, self._facts, state)
         number = state["facts"]
         with self._explained(self._folder):
             try:
-                draft.add(batch)
+                take(draft, batch)
                 document = _encode(draft.facts) if draft.changed else b""
             except Reject:
                 self._prune = False
@@ -104,8 +107,7 @@ class TensorBoardBackend(Backend):
             # The cursor will be on the disk: what it acknowledges must not be lost by a power failure.
             self._file.sync()
         self._facts = draft.facts
-        back = sorted(draft.back)
-        state |= {"length": self._file.length, "facts": number, "steps": draft.steps, "back": back}
+        state |= {"length": self._file.length, "facts": number} | draft.memory()
         changes, self._first = self._missing() + draft.changes, False
         return Receipt(changes=changes)
 
@@ -209,6 +211,7 @@ class TensorBoardBackend(Backend):
         """Bring what people and other tools see in line with the facts."""
         write_whole(self._folder / MARKER, document)
         publish_session(self._folder, self._run.state["folder"], facts)
+        publish_projector(self._folder, facts.embeddings)
 
     @contextmanager
     def _explained(self, path: Path) -> Iterator[None]:

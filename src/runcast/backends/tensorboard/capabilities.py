@@ -19,7 +19,31 @@ CAPABILITIES = Capabilities(
     tags=mapped("runcast.json, and a table among the texts"),
     notes=mapped("runcast.json, and a text"),
     text=native("text dashboard"),
-    artifacts=mapped("files in the run's folder, metadata and aliases in runcast.json"),
+    html=mapped("its source in the text dashboard, the file in the run's folder"),
+    images=native("images dashboard, captions as text; WebP and arrays as PNG"),
+    masks=mapped("not drawn: counted in a text, the files in the run's folder"),
+    figures=mapped("matplotlib's as images; plotly's as files in the run's folder, named in a text"),
+    audio=native("audio dashboard; what is no WAV plays if the browser knows it"),
+    video=mapped("arrays and GIFs as GIFs among the images; others as files in the run's folder"),
+    tables=mapped("the first 100 rows and 50 columns as text, the whole as a file in the run's folder"),
+    histograms=native("histograms and distributions dashboards"),
+    objects3d=mapped(
+        "meshes, point clouds and .obj in the mesh dashboard; others as files in the run's folder"
+    ),
+    embeddings=native("projector; a running server notices them when another run begins"),
+    graphs=native("graphs dashboard, which shows one per run"),
+    plots=mapped("PR curves in their dashboard; the others as images by matplotlib, and tables as text"),
+    summaries=mapped(
+        "a table among the texts and runcast.json: HParams shows the last value alone, and its description "
+        "of metrics would hide the params of other runs"
+    ),
+    artifacts=mapped("files in the run's folder, metadata and aliases in a text and runcast.json"),
+    references=mapped("place and digest in a text and runcast.json"),
+    models=mapped("files in the run's folder; signature, example and flavor in a text and runcast.json"),
+    inputs=mapped("a text and runcast.json, files in the run's folder"),
+    environment=mapped("a table among the texts, runcast.json, files in the run's folder"),
+    system=mapped("scalars system/... by the number of the sample; TensorBoard can show them by their times"),
+    traces=mapped("a text each, of which TensorBoard shows a sample; exact in a field of runcast's own"),
     nested=mapped("the parent's id and folder in runcast.json"),
     any_name=native("escaped: lone surrogates, names over 1000 characters, names of TensorBoard's own"),
     exactly_once=native(),

@@ -6,11 +6,15 @@ One JSON object, ASCII, with NaN, the infinities and ``$`` keys as `runcast.code
 started. ``parent``: id of the parent run; ``parent_folder``: where it is, relative to the logdir.
 ``status``: running, finished, failed, killed or crashed; ``error``: what ended it. ``start``,
 ``end``: ns since 1970. ``writers``: id → status of each process since the last (re)start. ``params``,
-``tags``, ``note``: the last of each, with their types. ``artifacts``: one entry per logged version, in
-order, with the folder that holds its files. ``keys``: tag in the event files → name that the script
-used, where they differ. ``lost``: name → reason → count. ``missing_bytes``: of the event file,
-acknowledged and gone. ``wide_steps``: whether a step beyond int32 keeps the run out of
-HParams. ``events``: name of the event file.
+``tags``, ``note``: the last of each, with their types. ``artifacts``, ``models``, ``inputs``: one entry
+per logged version, in order, with the folder that holds its files. ``environment``: the last of each
+name; ``environment_files``: folder → paths. ``origin``: of a run from another tracker. ``defines``: metric
+or pattern → ``goal``, ``summary``; ``summaries``: metric → what is wanted of it, as of the last end of
+a process. ``embeddings``: what the projector's configuration says. ``keys``: tag in the
+event files → name that the script used, where they differ. ``lost``: name → reason → count.
+``missing_bytes``: of the event file, acknowledged and gone. ``wide_steps``: whether a step beyond int32
+keeps the run out of HParams. ``events``: name of the event file, which has every record exactly: see
+``docs/tensorboard.md``.
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ from typing import Any
 
 import msgspec
 
+from runcast.backends.tensorboard.summaries import definition
 from runcast.codec import pack, unpack
-from runcast.records import Artifact, Lost, Params, RunFinished, RunStarted, Status
+from runcast.records import Lost, Params, RunFinished, RunStarted, Status
 
 _SEVERITY: tuple[Status, ...] = ("finished", "failed", "killed", "crashed")
 
@@ -48,6 +53,14 @@ class Facts(msgspec.Struct, kw_only=True):
     tags: dict[str, str] = {}
     note: str | None = None
     artifacts: list[dict[str, Any]] = []
+    models: list[dict[str, Any]] = []
+    inputs: list[dict[str, Any]] = []
+    environment: dict[str, Any] = {}
+    environment_files: dict[str, list[str]] = {}
+    origin: dict[str, Any] = {}
+    defines: dict[str, dict[str, Any]] = {}
+    summaries: dict[str, dict[str, dict[str, Any]]] = {}
+    embeddings: list[dict[str, Any]] = []
     keys: dict[str, str] = {}
     lost: dict[str, dict[str, int]] = {}
     missing_bytes: int = 0
@@ -66,6 +79,7 @@ class Facts(msgspec.Struct, kw_only=True):
             user=started.user,
             host=started.host,
             parent=started.parent,
+            origin=started.origin,
             start=started.time,
             writers={started.writer: "running"},
         )
@@ -124,12 +138,9 @@ class Facts(msgspec.Struct, kw_only=True):
         self.params.update(record.values)
         return changed
 
-    def add_artifact(self, record: Artifact, folder: str) -> None:
-        """Keep one version of an artifact whose files are in `folder`."""
-        files = [{"path": file.path, "sha256": file.sha256, "size": file.size} for file in record.files]
-        entry = {"name": record.name, "type": record.type, "digest": record.digest, "time": record.time}
-        more = {"aliases": record.aliases, "metadata": record.metadata, "folder": folder, "files": files}
-        self.artifacts.append(entry | more)
+    def definition(self, key: str) -> dict[str, Any] | None:
+        """What was defined of a metric."""
+        return definition(key, self.defines)
 
     def add_lost(self, record: Lost) -> None:
         """Count what could not be kept."""

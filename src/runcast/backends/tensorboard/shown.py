@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runcast.codec import pack
 from runcast.names import escape
 from runcast.plugins import Change
 
-NOTE_TAG = "_runcast_/note/text_summary"
-TAGS_TAG = "_runcast_/tags/text_summary"
-PARAMS_TAG = "_runcast_/params/text_summary"
 TEXT_SUFFIX = "/text_summary"
+SYSTEM = "system/"
+"""What the tags of system metrics begin with."""
 _LONGEST_NAME = 1000
 _LONGEST_VALUE = 4096
 _WHOLE = "whole in runcast.json"
@@ -23,6 +22,11 @@ _SURROGATE = "[\ud800-\udfff]"
 # Besides lone surrogates: the tags of HParams and our own, and the ending that sets text apart.
 _ILLEGAL_TAG = re.compile(rf"{_SURROGATE}|^_(?=(?:hparams|runcast)_/)|/(?=text_summary\Z)")
 _ILLEGAL_PARAM = re.compile(_SURROGATE)
+
+
+def page(name: str) -> str:
+    """The tag of one of our own texts, such as ``environment``."""
+    return f"_runcast_/{name}{TEXT_SUFFIX}"
 
 
 def tag(key: str) -> str:
@@ -68,9 +72,31 @@ def _text(value: str) -> tuple[str, str]:
 
 def table(head: str, rows: Mapping[str, str]) -> str:
     """Names and texts as a Markdown table whose first column is called `head`."""
-    cells = [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows.items()]
-    return "\n".join([f"| {head} | value |", "|---|---|", *cells])
+    return grid([head, "value"], rows.items())
+
+
+def grid(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows of texts as a Markdown table."""
+    lines = [[_cell(name) for name in columns], ["---"] * len(columns)]
+    lines += [[_cell(cell) for cell in row] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def code(text: str, language: str = "", longest: int = 20_000) -> str:
+    """Text that Markdown leaves as it is; cut behind `longest` characters."""
+    if len(text) > longest:
+        text = f"{text[:longest]}\n… ({len(text) - longest} more characters)"
+    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def plain(value: Any) -> str:
+    """A JSON-like value as text: texts as they are, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(pack(value), ensure_ascii=False)
 
 
 def _cell(text: str) -> str:
-    return _text(text)[0].replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    marked = (
+        _text(text)[0].replace("\\", "\\\\").replace("|", "\\|").replace("&", "&amp;").replace("<", "&lt;")
+    )
+    return marked.replace("\n", " ").replace("\r", " ")

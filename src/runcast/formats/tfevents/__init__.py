@@ -9,6 +9,7 @@ other reader skips:
 message      number   wire type           content
 ===========  =======  ==================  ========================================================
 ``Event``    77001    fixed64             time in ns since 1970, a signed integer
+``Event``    77002    bytes               the record that the event was made from, as JSON
 ``Value``    77001    fixed64             a float that is no float32, as IEEE double
 ``Value``    77002    bytes               an int of any size, two's complement, little-endian
 ``Value``    77003    varint              a bool
@@ -16,13 +17,24 @@ message      number   wire type           content
 ``Value``    77005    bytes               the caption of a text, as WTF-8
 ===========  =======  ==================  ========================================================
 
-Beside them the value is always given as ``simple_value``, the nearest float32: that is the only form
-of a scalar that TensorBoard's default data server shows.
+``docs/tensorboard.md`` says which events carry their record. A number is always given as
+``simple_value`` too, the nearest float32: that is the only form of a scalar that TensorBoard's
+default data server shows.
 """
 
+from runcast.formats.tfevents.dashboards import (
+    RUN_GRAPH,
+    MeshPart,
+    audio_value,
+    graph_event,
+    histogram_value,
+    image_value,
+    mesh_values,
+    pr_curve_value,
+)
 from runcast.formats.tfevents.frames import FILE_VERSION, FrameReader, frame
 from runcast.formats.tfevents.reader import Event, Value, parse_event, read
-from runcast.formats.tfevents.scalars import ScalarEncoder
+from runcast.formats.tfevents.scalars import ScalarEncoder, with_record
 from runcast.formats.tfevents.summaries import (
     Outcome,
     event,
@@ -31,20 +43,31 @@ from runcast.formats.tfevents.summaries import (
     text_value,
     version_event,
 )
+from runcast.formats.tfevents.tensors import tensor_strings
 
 __all__ = [
     "FILE_VERSION",
+    "RUN_GRAPH",
     "Event",
     "FrameReader",
+    "MeshPart",
     "Outcome",
     "ScalarEncoder",
     "Value",
+    "audio_value",
     "event",
     "frame",
+    "graph_event",
+    "histogram_value",
+    "image_value",
+    "mesh_values",
     "parse_event",
+    "pr_curve_value",
     "read",
     "session_end_value",
     "session_start_value",
+    "tensor_strings",
     "text_value",
     "version_event",
+    "with_record",
 ]

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from runcast.formats.tfevents.scalars import EXACT_BOOL, EXACT_DOUBLE, EXACT_INT, EXACT_TIME
+from runcast.formats.tfevents.scalars import EXACT_BOOL, EXACT_DOUBLE, EXACT_INT, EXACT_TIME, RECORD
 from runcast.formats.tfevents.summaries import CAPTION, EXACT_TEXT
 from runcast.formats.tfevents.wire import FIXED64, fields, key, signed
 
@@ -45,6 +45,7 @@ class Event(NamedTuple):
         wall_time: seconds since 1970.
         values: of its summary.
         other: number → bytes of the fields that are no summary, such as the file version (3).
+        record: JSON of the record that the event was made from, where runcast wrote it.
     """
 
     time: int
@@ -52,6 +53,7 @@ class Event(NamedTuple):
     step: int
     values: list[Value]
     other: dict[int, bytes]
+    record: bytes = b""
 
 
 def read(payloads: Iterable[bytes]) -> Iterator[Event]:
@@ -70,7 +72,7 @@ def parse_event(payload: bytes) -> Event:
     Raises:
         ValueError: the payload is none.
     """
-    wall_time, step, time = 0.0, 0, None
+    wall_time, step, time, record = 0.0, 0, None, b""
     values: list[Value] = []
     other: dict[int, bytes] = {}
     try:
@@ -84,11 +86,14 @@ def parse_event(payload: bytes) -> Event:
                 wall_time = _DOUBLE.unpack(content)[0]
             elif number == EXACT_TIME:
                 time = _INT64.unpack(content)[0]
+            elif number == RECORD:
+                record = content
             else:
                 other[number] = content
     except struct.error as error:
         raise ValueError(f"a field has the wrong width: {error}") from None
-    return Event(_nanoseconds(wall_time) if time is None else time, wall_time, step, values, other)
+    exact = _nanoseconds(wall_time) if time is None else time
+    return Event(exact, wall_time, step, values, other, record)
 
 
 def _nanoseconds(wall_time: float) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from runcast.formats.tfevents.wire import BYTES, FIXED64, field, integer, key, varint
 
-EXACT_TIME, EXACT_DOUBLE, EXACT_INT, EXACT_BOOL = 77001, 77001, 77002, 77003
-"""Numbers of our own fields; see the package's text."""
+EXACT_TIME, RECORD = 77001, 77002
+EXACT_DOUBLE, EXACT_INT, EXACT_BOOL = 77001, 77002, 77003
+"""Numbers of our own fields, of events and of values; see the package's text."""
 
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
@@ -35,6 +36,11 @@ def event_head(time: int, step: int) -> bytes:
     except struct.error:
         raise OverflowError("time is outside int64") from None
     return b"".join((b"\x09", _DOUBLE.pack(time / 1_000_000_000), b"\x10", varint(step), _TIME_KEY, exact))
+
+
+def with_record(payload: bytes, record: bytes) -> bytes:
+    """An event that also carries the record it was made from."""
+    return payload + field(RECORD, record)
 
 
 class ScalarEncoder:

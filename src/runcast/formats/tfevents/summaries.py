@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from runcast.formats.tfevents.frames import FILE_VERSION
-from runcast.formats.tfevents.scalars import event_head
+from runcast.formats.tfevents.scalars import RECORD, event_head
+from runcast.formats.tfevents.tensors import string_tensor
 from runcast.formats.tfevents.wire import double, field, integer
 
 EXACT_TEXT, CAPTION = 77004, 77005
 """Numbers of our own fields; see the package's text."""
 
 SESSION_START, SESSION_END = "_hparams_/session_start_info", "_hparams_/session_end_info"
-_DT_STRING = 7
-_SHAPE_1 = field(2, field(2, integer(1, 1)))
 
 
 class Outcome(IntEnum):
@@ -35,20 +34,27 @@ def version_event(time: int) -> bytes:
     return event_head(time, 0) + field(3, FILE_VERSION.encode())
 
 
-def event(time: int, step: int, *values: bytes) -> bytes:
-    """An event of values of any kind; `time` in ns since 1970.
+def event(time: int, step: int, *values: bytes, record: bytes = b"") -> bytes:
+    """An event of values of any kind.
+
+    Args:
+        time: ns since 1970.
+        step: int64.
+        values: none for an event that only carries a record.
+        record: JSON of the record that the values come from, where they do not hold all of it.
 
     Raises:
         OverflowError: the time or the step is outside int64.
     """
-    return event_head(time, step) + field(5, b"".join(field(1, value) for value in values))
+    head = event_head(time, step)
+    summary = field(5, b"".join(field(1, value) for value in values)) if values else b""
+    return head + summary + (field(RECORD, record) if record else b"")
 
 
 def text_value(tag: str, text: str, caption: str | None = None) -> bytes:
     """A text for the text dashboard; lone surrogates show as escapes and are kept beside."""
     shown = text.encode("utf-8", "backslashreplace")
-    tensor = integer(1, _DT_STRING) + _SHAPE_1 + field(8, shown)
-    out = field(1, tag.encode()) + field(8, tensor) + field(9, _metadata("text", b""))
+    out = field(1, tag.encode()) + field(8, string_tensor([shown])) + field(9, plugin_metadata("text", b""))
     exact = text.encode("utf-8", "surrogatepass")
     if exact != shown:
         out += field(EXACT_TEXT, exact)
@@ -75,11 +81,13 @@ def session_end_value(outcome: Outcome, end: float) -> bytes:
 
 
 def _session(tag: str, number: int, info: bytes) -> bytes:
-    return field(1, tag.encode()) + field(9, _metadata("hparams", field(number, info)))
+    return field(1, tag.encode()) + field(9, plugin_metadata("hparams", field(number, info)))
 
 
-def _metadata(plugin: str, content: bytes) -> bytes:
-    return field(1, field(1, plugin.encode()) + (field(2, content) if content else b""))
+def plugin_metadata(plugin: str, content: bytes, data_class: int = 0) -> bytes:
+    """What says to whom a value belongs: the plugin's name, its own message, and the class of its data."""
+    data = field(1, field(1, plugin.encode()) + (field(2, content) if content else b""))
+    return data + (integer(4, data_class) if data_class else b"")
 
 
 def _value(value: bool | float | str) -> bytes:
