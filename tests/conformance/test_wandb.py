@@ -45,6 +45,7 @@ class TestWandb(BackendContract):
         for payload in chunks(log.read_bytes()):
             said.take(payload)
         own = said.config.pop("runcast", {})
+        said.config.pop("_wandb", None)  # W&B's own part: charts, labels of classes
         names = {legal: _whole(name) for legal, name in own.get("keymap", {}).items()}
         metrics, texts = said.history(own.get("axes", {}), names, log.parent / "files")
         tags = dict(tag.rpartition(":")[::2] if tag.rpartition(":")[1] else (tag, "") for tag in said.tags)
@@ -90,7 +91,10 @@ class _Said:
             for item in record.config.update:
                 _merge(self.config, _key(item), json.loads(item.value_json))
         elif kind == "history":
-            self.rows.append({_key(item): json.loads(item.value_json) for item in record.history.item})
+            plain = [
+                item for item in record.history.item if len(item.nested_key) < 2
+            ]  # a value of media has more
+            self.rows.append({_key(item): json.loads(item.value_json) for item in plain})
         elif kind == "artifact":
             entries = record.artifact.manifest.contents
             self.artifacts[record.artifact.name] = {e.path: Path(e.local_path).read_bytes() for e in entries}
@@ -103,7 +107,7 @@ class _Said:
         texts: dict[str, list[Any]] = {}
         for row in self.rows:
             for key, value in row.items():
-                if key.startswith(("_", "runcast/step/")):
+                if key.startswith(("_", "runcast/step/", "runcast/caption/")):
                     continue
                 step = int(row.get(axes.get(key, ""), row["_step"]))
                 name = names.get(key, key)
