@@ -21,8 +21,8 @@ SCRIPTS = 24
 POINTS = {"mlflow": 60, "wandb": 400, "tensorboard": 400, "local": 400}
 # Three times each: where the first one dies while it makes a file, the next one takes a shorter way.
 LASTS = {
-    "mlflow": [*range(1, 16), 2],  # each worker needs a third of a second to open the run
-    **dict.fromkeys(FILES, [*sorted([*range(1, 17)] * 3), 2, 2]),
+    "mlflow": [*range(1, 18)],  # each worker needs a third of a second to open the run
+    **{name: [*sorted([*range(1, 17)] * 3), 2, 2] for name in FILES},
 }
 """Before which of its steps each worker on its way to a tracker dies."""
 
