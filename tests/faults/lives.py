@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,8 @@ def live(project: Project, backend: str, run: str, last: int) -> str | None:
                 assert not delivery.paused, delivery.lanes[run].folder.load_status()
             delivery.close()
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(70)
     os.close(tell)

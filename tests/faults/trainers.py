@@ -17,6 +17,7 @@ import signal
 import struct
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def kill(project: Project, number: int, luck: random.Random, delivery: str) -> d
     if pid == 0:
         try:
             script(project, shared, number, delivery)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(70)
     at_start = luck.random() < 0.1
