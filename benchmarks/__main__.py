@@ -1,4 +1,4 @@
-"""``python -m benchmarks [part ...]``: startup, log, delivery, catalog, training."""
+"""``python -m benchmarks [part ...]``: startup, log, outage, delivery, catalog, training."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import catalog, delivery, log_cost, startup, training
+from benchmarks import catalog, delivery, log_cost, outage, startup, training
 
 PARTS = {
     "startup": startup.rows,
     "log": log_cost.rows,
+    "outage": outage.rows,
     "delivery": delivery.rows,
     "catalog": catalog.rows,
     "training": training.rows,

@@ -21,6 +21,11 @@ from runcast.records import Metrics, RunStarted
 from .processes import couriers, layout_of, script, until
 
 
+@pytest.mark.fault(
+    "F21",
+    how="Ctrl-C while the end of the script waits for a tracker that is down",
+    outcome="the wait ends, the runs are `finished`",
+)
 def test_an_impatient_ctrl_c_at_the_end_loses_no_status(fake: Any) -> None:
     """Two open runs, a tracker that is down: Ctrl-C cuts the wait short, and neither counts as crashed."""
     fake.set("down")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +54,13 @@ def _mlflow(project: Project, run: str, ref: Any) -> Seen:
     return Seen(len(points), points, found.info.status.lower(), word)
 
 
+def history(server: str, run_id: str, key: str = KEY) -> list[tuple[int, float]]:
+    """(step, value) of each point of a run on an MLflow server, by its REST interface."""
+    query = urllib.parse.urlencode({"run_id": run_id, "metric_key": key})
+    with urllib.request.urlopen(f"{server}/api/2.0/mlflow/metrics/get-history?{query}", timeout=20) as answer:
+        return [(int(m.get("step", 0)), m["value"]) for m in json.load(answer)["metrics"]]
+
+
 def _wandb(project: Project, run: str, ref: Any) -> Seen:
     from wandb.proto import wandb_internal_pb2 as pb
 
@@ -87,7 +96,7 @@ def _tensorboard(project: Project, run: str, ref: Any) -> Seen:
 
 
 def _local(project: Project, run: str, ref: Any) -> Seen:
-    catalog = sqlite3.connect(f"file:{project.layout.catalog}?mode=ro", uri=True)
+    catalog = sqlite3.connect(f"file:{ref.url or project.layout.catalog}?mode=ro", uri=True)
     try:
         ((number, status, error),) = catalog.execute("SELECT n, status, error FROM runs WHERE id = ?", (run,))
         query = "SELECT count, step, last FROM metrics WHERE run = ? AND key = ?"

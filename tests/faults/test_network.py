@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,19 +22,9 @@ from runcast.testing import FakeClock
 from ..backends.mlflow.servers import MlflowServer, free_port, stub
 from .project import KEY, Project, value
 from .proxy import Network, network, refusal
+from .readers import history
 
 POINTS = 300
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, database: bytes) -> Iterator[MlflowServer]:
-    """One server for the module."""
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "mlflow.db").write_bytes(database)
-    server = MlflowServer(folder, free_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -81,11 +68,7 @@ class Journey:
         """(step, value) of each point, by MLflow's own REST interface, around the network."""
         ref = self.folder.load_cursor().ref
         assert ref is not None
-        query = urllib.parse.urlencode({"run_id": ref.id, "metric_key": key})
-        with urllib.request.urlopen(
-            f"{server.uri}/api/2.0/mlflow/metrics/get-history?{query}", timeout=20
-        ) as answer:
-            return [(int(m.get("step", 0)), m["value"]) for m in json.load(answer)["metrics"]]
+        return history(server.uri, ref.id, key)
 
 
 SAID = [(step, value(step)) for step in range(POINTS)]

@@ -113,6 +113,11 @@ def test_writers_are_merged_by_time(folder: Path, metric: Any) -> None:
     assert [r.time for r in JournalReader(folder).read()] == sorted(times)
 
 
+@pytest.mark.fault(
+    "F18",
+    how="times that go backwards in one writer",
+    outcome="order by number",
+)
 def test_a_clock_that_jumps_back_changes_no_order_within_a_writer(folder: Path, metric: Any) -> None:
     """Numbers, not times, order what one process said."""
     writer = JournalWriter(folder, "r")
