@@ -56,10 +56,10 @@ def test_reading_beside_a_writer_at_full_speed(
     thread = threading.Thread(target=lambda: [writer.append(metric(i)) for i in range(1, 20_001)])
     thread.start()
     reader, seen = JournalReader(folder), []
-    while thread.is_alive() or len(seen) < 20_000:
+    while (alive := thread.is_alive()) or len(seen) < 20_000:
         batch = reader.read()
         seen += [r.seq for r in batch]
-        assert batch or thread.is_alive()
+        assert batch or alive
     thread.join()
 
     assert seen == list(range(1, 20_001))
