@@ -67,7 +67,7 @@ def test_a_script_whose_trackers_all_fail_notices_nothing(fake: Any, server: Mlf
             for step in range(CALLS):
                 run.log({KEY: value(step)}, step=step)
             run.finish()
-            assert time.monotonic() - began < 20.0  # the trackers' own clients would take minutes
+            assert time.monotonic() - began < 30.0  # the trackers' own clients would take minutes
         until(lambda: all(word in _error(layout, run.id, name) for name, word in FAILING.items()), 90.0)
         for line in couriers(fake):
             os.kill(int(line.split()[0]), signal.SIGKILL)  # as at a reboot, after which a person mends things
