@@ -26,7 +26,7 @@ from runcast.courier.closing import close_dead, has_living_writer, is_over
 from runcast.courier.watch import Watch
 from runcast.courier.workers import Worker
 from runcast.errors import JournalError
-from runcast.journal import Layout, is_alive
+from runcast.journal import FileOps, Layout, is_alive, sync_names
 
 TICK = 0.5
 """Seconds between two syncs of the live segments: the promise for a loss of power."""
@@ -39,23 +39,27 @@ LINGER = 3600.0
 class Syncer:
     """Brings what grew to the disk itself, so that the training thread need not."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, ops: FileOps | None = None) -> None:
         self._layout = layout
+        self._ops = ops or FileOps()
         self._sizes: dict[Path, int] = {}
 
     def sync(self, run: str) -> bool:
         """Sync one run's segments that grew; True where any did."""
         grew = False
-        for path in self._layout.journal(run).glob("*.rcj"):
+        folder = self._layout.journal(run)
+        for path in folder.glob("*.rcj"):
             with contextlib.suppress(OSError):  # deleted; or a disk that fails, which the trainer says
                 size = path.stat().st_size
                 if size == self._sizes.get(path):
                     continue
                 fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 try:
-                    os.fdatasync(fd)
+                    self._ops.sync(fd)
                 finally:
                     os.close(fd)
+                if path not in self._sizes:
+                    sync_names(folder, self._ops)
                 self._sizes[path] = size
                 grew = True
         return grew

@@ -1,7 +1,7 @@
 """The append-only log of one run: written by `JournalWriter`, read by `JournalReader`."""
 
 from runcast.journal.blobs import Blobs
-from runcast.journal.fileops import FileOps, write_atomically
+from runcast.journal.fileops import FileOps, sync_names, write_atomically
 from runcast.journal.frame import Header
 from runcast.journal.held import digest, held_bytes, hold, hold_bytes, settle
 from runcast.journal.layout import Layout, make_private
@@ -31,5 +31,6 @@ __all__ = [
     "make_private",
     "read_run",
     "settle",
+    "sync_names",
     "write_atomically",
 ]

@@ -25,7 +25,7 @@ from pathlib import Path
 from zlib import crc32
 
 from runcast import codec
-from runcast.journal.fileops import FileOps
+from runcast.journal.fileops import FileOps, sync_names
 from runcast.journal.frame import Header, frame, frame_header, seed
 from runcast.journal.layout import make_private
 from runcast.journal.ring import Ring
@@ -282,6 +282,7 @@ class JournalWriter:
         was_failing = self._sync_retry_at is not None
         try:
             self._ops.sync(self._fd)
+            sync_names(self._folder, self._ops)
         except OSError as error:
             self._sync_failed(error, self._clock() + SYNC_RETRY_SECONDS)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,11 @@ relaxed = settings(
 )
 
 
+@pytest.mark.fault(
+    "F24",
+    how="such names in MLflow",
+    outcome="each arrives, or its other spelling is reported",
+)
 @relaxed
 @given(keys=NAMES)
 def test_every_name_arrives(life: Lives, store: Store, keys: list[str]) -> None:
@@ -56,6 +62,11 @@ def test_every_name_arrives(life: Lives, store: Store, keys: list[str]) -> None:
     assert {native: unescape(native) for native in short} == short
 
 
+@pytest.mark.fault(
+    "F26",
+    how="`../`, absolute, backslash and percent spellings",
+    outcome="confined or refused",
+)
 @given(keys=NAMES)
 def test_artifact_paths_stay_inside(keys: list[str]) -> None:
     """No name of an artifact or file leaves its folder, is too long for a file system, or meets another."""
