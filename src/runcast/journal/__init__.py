@@ -3,7 +3,7 @@
 from runcast.journal.blobs import Blobs
 from runcast.journal.fileops import FileOps, write_atomically
 from runcast.journal.frame import Header
-from runcast.journal.held import digest, held_bytes, hold, settle
+from runcast.journal.held import digest, held_bytes, hold, hold_copy, settle
 from runcast.journal.layout import Layout, make_private
 from runcast.journal.liveness import ProcessLock, is_alive
 from runcast.journal.reader import JournalReader, Position, read_run
@@ -22,6 +22,7 @@ __all__ = [
     "Layout",
     "Position",
     "ProcessLock",
+    "hold_copy",
     "digest",
     "ends",
     "held_bytes",
