@@ -127,6 +127,6 @@ def test_a_copy_of_what_is_no_file_leaves_nothing(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path / "blobs")
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(OSError, match="is no plain file|Is a directory"):
+        with pytest.raises(OSError, match=r"is no plain file|Is a directory"):
             hold_copy(path, blobs)
     assert list((blobs.root / "held").iterdir()) == []

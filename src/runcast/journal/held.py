@@ -2,8 +2,9 @@
 
 On a file system that shares blocks (Btrfs, XFS, ZFS) a clone costs nothing and is independent of the
 original. A hard link is as cheap anywhere, but is the same file: it is for files that the caller calls
-immutable. Where neither will do, `hold_copy` lets the kernel copy it. Each stands in ``blobs/held/`` under a random name, and the record names that instead of a
-digest. `settle` reads it, gives it its place among the blobs, and puts the digest into the record.
+immutable. Where neither will do, `hold_copy` lets the kernel copy it. Each stands in ``blobs/held/`` under
+a random name, and the record names that instead of a digest. `settle` reads it, gives it its place among
+the blobs, and puts the digest into the record.
 """
 
 from __future__ import annotations
