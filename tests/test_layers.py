@@ -17,7 +17,7 @@ LAYERS = (
     {"catalog"},
     {"backends"},
     {"courier"},
-    {"artifacts", "ranks", "trouble", "session", "run", "starting", ""},
+    {"artifacts", "datasets", "models", "ranks", "run_files", "trouble", "session", "run", "starting", ""},
     {"cli", "demo", "testing"},
 )
 FILES = sorted(path for path in SOURCE.rglob("*.py"))
