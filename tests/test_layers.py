@@ -81,7 +81,7 @@ def test_no_file_is_too_long() -> None:
 def test_the_public_names_are_these() -> None:
     """A name is added or removed on purpose."""
     assert sorted(runcast.__all__) == [
-        "ConfigError", "DeliveryError", "Halt", "Reject", "Retry", "Run", "RuncastError", "Text",
-        "UsageError", "__version__", "current_run", "log", "runs", "start",
+        "ConfigError", "DeliveryError", "Halt", "Reference", "Reject", "Retry", "Run", "RuncastError", "Text",
+        "UsageError", "__version__", "current_run", "load_model", "log", "runs", "start",
     ]  # fmt: skip
     assert all(hasattr(runcast, name) for name in runcast.__all__)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runcast.artifacts import Reference
 from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
 from runcast.media import Text
 from runcast.run import Run
@@ -21,6 +22,7 @@ from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs
+    from runcast.models import load_model
 
 __version__ = "0.1.0"
 
@@ -28,6 +30,7 @@ __all__ = [
     "ConfigError",
     "DeliveryError",
     "Halt",
+    "Reference",
     "Reject",
     "Retry",
     "Run",
@@ -36,6 +39,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "current_run",
+    "load_model",
     "log",
     "runs",
     "start",
@@ -48,4 +52,8 @@ def __getattr__(name: str) -> Any:
         from runcast.catalog import runs
 
         return runs
+    if name == "load_model":
+        from runcast.models import load_model
+
+        return load_model
     raise AttributeError(f"module 'runcast' has no attribute {name!r}")

@@ -102,7 +102,7 @@ def _listed(source: Source, *, alone: bool, problems: list[str]) -> Iterator[tup
         yield root.name, real
         return
     above = "" if alone else f"{name_of(real)}/"
-    for relative, file in _walk(real, problems):
+    for relative, file in walk(real, problems):
         if why := refusal(above + relative):
             problems.append(f"{relative}: {why}")
         else:
@@ -146,7 +146,7 @@ def _take(path: str, place: Path, blobs: Blobs, immutable: bool, problems: list[
     return ref
 
 
-def _walk(root: Path, problems: list[str]) -> Iterator[tuple[str, Path]]:
+def walk(root: Path, problems: list[str]) -> Iterator[tuple[str, Path]]:
     """Files below `root` with their POSIX paths; links may not lead out of it, nor around in it."""
     folders = [root]
     seen: set[Path] = {root}

@@ -20,8 +20,8 @@ def safe_name(name: str) -> tuple[str, str]:
     if clean == name:
         return name, ""
     return clean, (
-        f"the artifact is kept as {clean!r}: a name is no path, so it has no '/', '\\' or control "
-        "characters, and is not '..' or empty"
+        "the name of an artifact is no path, so it has no '/', '\\' or control characters, and is not '..' "
+        f"or empty; the artifact is kept as {clean!r}"
     )
 
 

@@ -132,14 +132,58 @@ def find(wanted: str, experiment: str, *, type: str | None = None, dir: str | Pa
     return found
 
 
-def _read(connection: sqlite3.Connection, wanted: str, experiment: str) -> tuple[str, str, str]:
-    """Experiment, name, and what follows; the longest name that there is wins, so ``a:b`` may be one."""
+def only_experiment(wanted: str, dir: str | Path | None = None, *, prefer: str = "") -> str:
+    """The experiment that has an artifact of this name: `prefer`, or the only one; ``""`` where none has.
+
+    Raises:
+        UsageError: several have one.
+    """
+    with opened(home(dir)) as connection:
+        if connection is None:
+            return ""
+        known = _known(connection)
+    for cut in _cuts(wanted):
+        if wanted[:cut] in known.get(prefer, ()):
+            return prefer
+        having = sorted(where for where, names in known.items() if wanted[:cut] in names)
+        if len(having) > 1:
+            raise UsageError(
+                f"{len(having)} experiments have {wanted[:cut]!r}: write one of "
+                + ", ".join(f"'{where}/{wanted}'" for where in having[:5])
+            )
+        if having:
+            return having[0]
+    return ""
+
+
+def logged_by(run: str, dir: str | Path | None = None) -> list[ArtifactInfo]:
+    """What a run has logged so far, in order."""
+    folder = home(dir)
+    with opened(folder) as connection:
+        if connection is None:
+            return []
+        refresh(connection, folder)
+        return [info for info in versions(connection, run=run) if info.run == run]
+
+
+def _known(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """Experiment → names of its artifacts."""
     known: dict[str, set[str]] = {}
     query = "SELECT DISTINCT r.experiment, a.name FROM artifacts a JOIN runs r ON r.n = a.run"
     for where, name in connection.execute(query):
         known.setdefault(text_out(where), set()).add(text_out(name))
-    cuts = [len(wanted), *(i for i in range(len(wanted) - 1, -1, -1) if wanted[i] in ":@")]
-    for cut in cuts:
+    return known
+
+
+def _cuts(wanted: str) -> list[int]:
+    """Where the name may end, the longest first."""
+    return [len(wanted), *(i for i in range(len(wanted) - 1, -1, -1) if wanted[i] in ":@")]
+
+
+def _read(connection: sqlite3.Connection, wanted: str, experiment: str) -> tuple[str, str, str]:
+    """Experiment, name, and what follows; the longest name that there is wins, so ``a:b`` may be one."""
+    known = _known(connection)
+    for cut in _cuts(wanted):
         head, selector = wanted[:cut], wanted[cut:]
         if head in known.get(experiment, ()):
             return experiment, head, selector
