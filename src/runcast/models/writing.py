@@ -135,7 +135,11 @@ def _torch_export(model: Any, folder: Path, example: Any) -> Written:
 def tensors(torch: ModuleType, example: Any) -> tuple[Any, ...]:
     """An input example as the positional tensors of a module."""
     every = example if isinstance(example, tuple) else (example,)
-    return tuple(torch.as_tensor(each) for each in every)
+    return tuple(each if isinstance(each, torch.Tensor) else torch.tensor(_values(each)) for each in every)
+
+
+def _values(example: Any) -> Any:
+    return example.to_numpy() if hasattr(example, "to_numpy") else example
 
 
 def _xgboost(model: Any, folder: Path, example: Any) -> Written:
