@@ -18,6 +18,8 @@ def pandas_column(column: Any) -> str:
         return _objects(column.tolist())
     if kind == "M":
         return _times(np.asarray(column.astype("datetime64[us]" if _naive(column) else column.dtype)), column)
+    if not isinstance(column.dtype, np.dtype) and column.isna().any():
+        return _nullable(column.tolist(), str(column.dtype).lower())
     values = column.to_numpy()
     if values.dtype.kind in _PLAIN + "m":
         return of_array(values)

@@ -7,12 +7,21 @@ pickle, so that whoever loads it needs neither runcast nor MLflow; therefore thi
 # annotations would tie the pickle to this module's imports
 
 
+class NoHints:
+    """What MLflow asks a model for about the types of its input and output: nothing is known."""
+
+    input = None
+    output = None
+
+
 class Predictor:
     """A model behind MLflow's interface.
 
     Attributes:
         model: what the script gave.
     """
+
+    predict_type_hints = NoHints()
 
     def __init__(self, model) -> None:  # type: ignore[no-untyped-def]  # see above
         self.model = model
