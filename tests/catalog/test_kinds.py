@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from runcast import catalog
-from runcast.cli.app import app
+from runcast.cli.app import build
 from runcast.journal import Blobs, hold_copy
 from runcast.records import (
     Artifact,
@@ -50,10 +50,12 @@ MODEL = Model(
     metadata={"acc": 0.5},
     data={"file": "model.skops"},
 )
+SPLITS = {"splits": {"train": 3}}
 USED = Input(
     time=T, name="d", type="dataset", digest="e" * 64, metadata={"splits": {"train": 3}}, files=[THERE]
 )
 TRACE = Trace(time=T, id="1" * 32, spans=[SPAN], tags={"a": "b"}, session="s")
+ITEMS = {"items": [{"width": 2}]}
 SAID: list[Record] = [
     Media(
         time=T,
@@ -170,8 +172,8 @@ def test_show_lists_every_kind(rc: Folder) -> None:
     rc.run("r1", *SAID)
     runner = CliRunner()
 
-    text = runner.invoke(app, ["show", "r1", "--dir", str(rc.dir)], env={"COLUMNS": "160"}).stdout
-    whole = json.loads(runner.invoke(app, ["show", "r1", "--json", "--dir", str(rc.dir)]).stdout)
+    text = runner.invoke(build("show"), ["show", "r1", "--dir", str(rc.dir)], env={"COLUMNS": "160"}).stdout
+    whole = json.loads(runner.invoke(build("show"), ["show", "r1", "--json", "--dir", str(rc.dir)]).stdout)
 
     for part in ("m:v0", "sklearn", "train 3", "cpu/percent", "ask", "ValueError: no", "3.12"):
         assert part in text
