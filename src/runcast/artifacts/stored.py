@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +63,8 @@ class StoredArtifact:
         view = self._layout.views / self.digest
         if view.is_dir():
             return view
+        import shutil  # here, because scripts that only log do not need it
+
         make_private(self._layout.views)
         draft = self._layout.views / f".{self.digest[:16]}-{os.getpid()}-{os.urandom(4).hex()}"
         try:
