@@ -136,10 +136,10 @@ def test_unreadable_parts_are_named_and_the_rest_is_kept(
             raise PermissionError(13, "Permission denied")
         return real_put(blobs, source)
 
-    monkeypatch.setattr(os, "scandir", scan)
-    monkeypatch.setattr(Blobs, "put_file", put)
-    run.log_artifact("mixed")
-    monkeypatch.undo()
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "scandir", scan)
+        disk.setattr(Blobs, "put_file", put)
+        run.log_artifact("mixed")
 
     assert content(run.use_artifact("mixed")) == {"good": b"good"}
     reasons = lost(run)
