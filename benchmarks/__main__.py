@@ -18,6 +18,7 @@ PARTS = {
     "catalog": "catalog",
     "training": "training",
     "media": "media",
+    "files": "files",
 }
 """Part → its module, whose ``rows()`` measures."""
 

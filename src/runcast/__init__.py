@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runcast.artifacts import Reference
 from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
 from runcast.run import Run
 from runcast.starting import current_run, log, start
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Text,
         Video,
     )
+    from runcast.models import load_model
     from runcast.seeds import seed_everything
     from runcast.selector import select
 
@@ -64,6 +66,7 @@ __all__ = [
     "Object3D",
     "PointCloud",
     "PrCurve",
+    "Reference",
     "Reject",
     "Retry",
     "RocCurve",
@@ -75,6 +78,7 @@ __all__ = [
     "Video",
     "__version__",
     "current_run",
+    "load_model",
     "log",
     "runs",
     "seed_everything",
@@ -84,6 +88,7 @@ __all__ = [
 
 
 _LAZY = {
+    "load_model": "runcast.models",
     "runs": "runcast.catalog",
     "seed_everything": "runcast.seeds",
     "select": "runcast.selector",

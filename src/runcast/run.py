@@ -7,29 +7,18 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from runcast import artifacts, codec, normalize
+from runcast import codec, normalize
 from runcast.courier import progress
 from runcast.errors import RunFinishedError, UsageError
-from runcast.journal import Blobs, JournalWriter, digest
+from runcast.journal import Blobs, JournalWriter
 from runcast.media.value import is_media
 from runcast.receipts import Ref
-from runcast.records import (
-    Artifact,
-    Environment,
-    Lost,
-    Metrics,
-    Note,
-    Params,
-    Record,
-    RunFinished,
-    Status,
-    Tags,
-)
+from runcast.records import Environment, Lost, Metrics, Note, Params, Record, RunFinished, Status, Tags
 from runcast.redact import key_pattern, redact_text, redact_tree
+from runcast.run_files import RunFiles
 from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
 from runcast.trouble import Trouble
@@ -43,7 +32,7 @@ LOOKING = 5.0
 """Seconds that the end of a run waits, at most, for its surroundings: a run of a moment is soon over."""
 
 
-class Run(RunTraces):
+class Run(RunFiles, RunTraces):
     """One run, on any rank and in any mode. Made by `runcast.start`.
 
     Attributes:
@@ -164,45 +153,6 @@ class Run(RunTraces):
     def set_note(self, text: str) -> None:
         """Describe the run in prose; the last description stays."""
         self._say(lambda now: Note(time=now, text=redact_text(str(text))), True, [])
-
-    def log_artifact(
-        self,
-        path: str | os.PathLike[str],
-        name: str | None = None,
-        *,
-        type: str = "file",
-        aliases: Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Keep a file or a folder as it is now; changing or deleting it afterwards does no harm.
-
-        Args:
-            path: a file, or a folder, which is taken with all below it; links may not lead out of it.
-            name: what to call it; the last part of `path` where left out.
-            type: ``model``, ``dataset``, ``file``, ...
-            aliases: moving names, such as ``best``.
-            metadata: anything JSON-like.
-        """
-        if self._writer is None or self._finished or self._session is None:
-            return self._refuse("log_artifact")
-        now = time.time_ns()
-        title = name or Path(path).resolve().name
-        try:
-            files, left_out = artifacts.collect(path, Blobs(self._session.layout.blobs))
-        except (UsageError, OSError) as error:
-            return self._trouble.tell([normalize.Problem(title, str(error), "")], now)
-        problems = [normalize.Problem(title, f"left out of the artifact: {text}", "") for text in left_out]
-        extra, more = normalize.params(metadata or {})
-        record = Artifact(
-            time=now,
-            name=title.replace("/", "_"),
-            type=str(type),
-            files=files,
-            digest=digest(files),
-            aliases=[str(alias) for alias in aliases],
-            metadata=self._redacted(extra),
-        )
-        return self._say(lambda _: record, bool(files), problems + more)
 
     def child(self, name: str | None = None, **arguments: Any) -> Run:
         """Start a run nested in this one; takes what `runcast.start` takes, experiment excepted."""

@@ -3,7 +3,7 @@
 from runcast.journal.blobs import Blobs
 from runcast.journal.fileops import FileOps, sync_names, write_atomically
 from runcast.journal.frame import Header
-from runcast.journal.held import digest, held_bytes, hold, hold_bytes, settle
+from runcast.journal.held import digest, held_bytes, hold, hold_bytes, hold_copy, settle
 from runcast.journal.layout import Layout, make_private
 from runcast.journal.liveness import ProcessLock, is_alive
 from runcast.journal.reader import JournalReader, Position, read_run
@@ -27,6 +27,7 @@ __all__ = [
     "held_bytes",
     "hold",
     "hold_bytes",
+    "hold_copy",
     "is_alive",
     "make_private",
     "read_run",
