@@ -83,7 +83,7 @@ ABOUT = {
         wandb="images/separated:val/mistakes",
     ),
     "quickstart": Shown(
-        run="quickstart",
+        run="first",
         local="artifact:weights.txt",
         mlflow="weights.txt/weights.txt",
         tensorboard="scalars:train/loss",
@@ -223,6 +223,7 @@ def _tensorboard(folder: Path, place: dict[str, str]) -> set[str]:
     tags = events.Tags()
     shown = {f"{events.SummaryMetadata(tag).plugin_data.plugin_name}:{tag}" for tag in tags["tensors"]}
     shown |= {f"scalars:{tag}" for tag in tags["scalars"]} | {f"graph:{tags['graph']}"}
+    shown |= {f"hparams:{tag}" for tag in events.PluginTagToContent("hparams")}
     return shown | {path.name for path in Path(place["url"]).iterdir()}
 
 
@@ -258,3 +259,10 @@ READERS: dict[str, Callable[[Path, dict[str, str]], set[str]]] = {
     "tensorboard": _tensorboard,
     "wandb": _wandb,
 }
+
+
+def test_the_table_of_examples_is_complete() -> None:
+    """Whoever reads examples/README.md finds every file there."""
+    table = EXAMPLES[0].with_name("README.md").read_text()
+
+    assert [path.name for path in EXAMPLES if f"[`{path.name}`]({path.name})" not in table] == []
