@@ -1,4 +1,4 @@
-"""``python -m benchmarks [part ...]``: startup, log, delivery, catalog, training."""
+"""``python -m benchmarks [part ...]``: startup, log, delivery, catalog, training, tb_read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import catalog, delivery, log_cost, startup, training
+from benchmarks import catalog, delivery, log_cost, startup, tb_read, training
 
 PARTS = {
     "startup": startup.rows,
@@ -17,6 +17,7 @@ PARTS = {
     "delivery": delivery.rows,
     "catalog": catalog.rows,
     "training": training.rows,
+    "tb_read": tb_read.rows,
 }
 
 

@@ -79,12 +79,27 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, list
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
-    files = [entry.name for entry in entries if entry.is_file()]
+    files = [entry.name for entry in entries if _is_file(entry)]
     yield folder, files, ""
     ours = MARKER in files
     for entry in entries:
-        if entry.is_dir() and not (ours and entry.name in _KEPT):
+        if _is_folder(entry) and not (ours and entry.name in _KEPT):
             yield from _walk(Path(entry.path), seen)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """A plain file, or a link that leads nowhere: opening it tells why; a pipe would block for ever."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    except OSError:  # a circle of links
+        return True
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _age(path: Path) -> tuple[int, str]:
