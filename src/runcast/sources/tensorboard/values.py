@@ -62,22 +62,15 @@ class Values:
         """The records of one event, in its order; numbers first, as one record."""
         if event.time == 0 and event.wall_time != 0:
             self._losses.add("", "a wall time that is no time is taken for 0")
-        items = [self._item(event, value) for value in event.values if not value.tag.startswith(_OURS)]
         scalars: dict[str, Any] = {}
         meshes: list[Item] = []
         others: list[Item] = []
-        for item in items:
-            try:
-                number = _number(item)
-            except _DAMAGED as error:
-                self._refuse(item, error)
-                continue
-            if number is None:
-                (meshes if item.plugin == "mesh" and item.message else others).append(item)
-            elif item.key in scalars:
-                others.append(item)
-            else:
-                scalars[item.key] = number
+        for value in event.values:
+            key = self._keys.get(value.tag, value.tag)
+            if value.kind == "scalar" and not value.plugin and key not in scalars:
+                scalars[key] = value.value
+            elif not value.tag.startswith(_OURS):
+                self._sort(self._item(event, value), scalars, meshes, others)
         if scalars:
             yield Metrics(time=event.time, step=event.step, values=scalars)
         for item in others:
@@ -87,6 +80,19 @@ class Values:
         for field, content in event.other.items():
             item = Item(event.time, event.step, Value("graph", "none", b""), "", b"", self._blobs)
             yield from self._guarded(item, partial(self._field, field, content))
+
+    def _sort(self, item: Item, scalars: dict[str, Any], meshes: list[Item], others: list[Item]) -> None:
+        try:
+            number = _number(item)
+        except _DAMAGED as error:
+            self._refuse(item, error)
+            return
+        if number is not None and item.key not in scalars:
+            scalars[item.key] = number
+        elif item.plugin == "mesh" and item.message:
+            meshes.append(item)
+        else:
+            others.append(item)
 
     def _item(self, event: Event, value: Value) -> Item:
         plugin = value.plugin, value.content
