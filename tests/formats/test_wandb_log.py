@@ -20,10 +20,15 @@ from runcast.formats.wandb_log import wire
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | names
-values = st.dictionaries(names, scalars | st.lists(scalars, max_size=3), max_size=5)
+plain = scalars | st.lists(scalars, max_size=3)
+values = st.dictionaries(names, plain, max_size=5)
+media = st.dictionaries(
+    names, st.recursive(plain, lambda v: st.dictionaries(names, v, max_size=3)), max_size=3
+)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 int64 = st.integers(-(2**63), 2**63 - 1)
 times = st.integers(0, 2**62)
+sizes = st.integers(0, 2**31)
 manifest = st.builds(
     wandb_log.ManifestEntry, path=texts, digest=texts, size=st.integers(0, 2**40), ref=texts, local_path=texts
 )
@@ -36,14 +41,27 @@ entries = st.one_of(
     ),
     st.builds(wandb_log.Config, update=values, remove=st.lists(names, max_size=2)),
     st.builds(wandb_log.Summary, update=values, remove=st.lists(names, max_size=2)),
-    st.builds(wandb_log.History, step=int64, values=values),
-    st.builds(wandb_log.Metric, name=texts, glob=texts, step_metric=texts),
+    st.builds(wandb_log.History, step=int64, values=media),
+    st.builds(
+        wandb_log.Metric, name=texts, glob=texts, step_metric=texts,
+        summary=st.sampled_from([[], ["min", "last"], ["max", "mean", "best"]]),
+        goal=st.sampled_from(["", "minimize", "maximize"]),
+    ),
+    st.builds(wandb_log.Stats, time_ns=times, values=st.dictionaries(names, st.floats() | int64, max_size=3)),
+    st.builds(
+        wandb_log.Environment, os=texts, python=texts, started_ns=times, args=st.lists(texts, max_size=2),
+        program=texts, git_remote=texts, git_commit=texts, root=texts, host=texts, username=texts,
+        executable=texts, cpu_count=sizes, cpu_count_logical=sizes, gpu_type=texts, memory=sizes,
+        gpus=st.lists(st.builds(wandb_log.Gpu, name=texts, memory=sizes), max_size=2), cuda_version=texts,
+        writer_id=texts,
+    ),
     st.builds(wandb_log.Output, stream=st.sampled_from(["stdout", "stderr"]), time_ns=times, text=texts),
     st.builds(wandb_log.Files, paths=st.lists(texts, max_size=3)),
+    st.builds(wandb_log.Files, paths=st.lists(texts, min_size=1, max_size=3), now=st.just(True)),
     st.builds(
         wandb_log.Artifact, run_id=texts, project=texts, entity=texts, type=texts, name=texts, digest=texts,
         description=texts, metadata=texts, aliases=st.lists(texts, max_size=2),
-        entries=st.lists(manifest, max_size=2), client_id=texts, sequence_client_id=texts,
+        entries=st.lists(manifest, max_size=2), client_id=texts, sequence_client_id=texts, use=st.booleans(),
     ),
     st.builds(wandb_log.Exit, code=st.integers(0, 255), runtime=st.integers(0, 10**6)),
 )  # fmt: skip

@@ -101,7 +101,7 @@ class Delivery:
 
     def inspect(self) -> list[dict[str, Any]]:
         """Every record, as W&B's protobuf classes read it, in the form of `leet`."""
-        return [_described(payload) for payload in chunks(self.log.read_bytes())]
+        return [described(payload) for payload in chunks(self.log.read_bytes())]
 
     def rows(self) -> list[dict[str, Any]]:
         """The history, as W&B's protobuf classes read it."""
@@ -130,7 +130,8 @@ def chunks(log: bytes) -> Iterator[bytes]:
             payload = b""
 
 
-def _described(payload: bytes) -> dict[str, Any]:
+def described(payload: bytes) -> dict[str, Any]:
+    """A record as W&B's protobuf classes read it."""
     from google.protobuf.json_format import MessageToDict
     from wandb.proto import wandb_internal_pb2 as pb
 
@@ -140,8 +141,20 @@ def _described(payload: bytes) -> dict[str, Any]:
     body = MessageToDict(getattr(record, kind), preserving_proto_field_name=True)
     for slot in ("item", "update"):
         if slot in body:
-            body[slot] = {item["nested_key"][0]: _value(item["value_json"]) for item in body[slot]}
+            body[slot] = _nested(body[slot])
     return {"num": record.num, "type": kind, kind: body}
+
+
+def _nested(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Items as one dict; each has a path, and ``key`` where it is of W&B's system metrics."""
+    out: dict[str, Any] = {}
+    for item in items:
+        *above, last = item.get("nested_key") or [item["key"]]
+        level = out
+        for name in above:
+            level = level.setdefault(name, {})
+        level[last] = _value(item["value_json"])
+    return out
 
 
 def _value(text: str) -> Any:

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runcast.backends.wandb import doctor, probe, spelling
+from runcast.backends.wandb import doctor, probe, registry, spelling
 from runcast.backends.wandb.about import DESCRIPTION
 from runcast.backends.wandb.declared import CAPABILITIES
 from runcast.backends.wandb.logfile import LogFile, private_folder
@@ -29,7 +29,7 @@ from runcast.backends.wandb.scribe import Scribe
 from runcast.backends.wandb.upload import Upload
 from runcast.errors import ConfigError, Halt, Reject, Retry
 from runcast.formats import wandb_log
-from runcast.plugins import Backend, Finding, OpenRun, Receipt, Ref
+from runcast.plugins import Backend, Change, Finding, OpenRun, Receipt, Ref
 from runcast.records import Media, Metrics, Record
 
 _INT64 = 1 << 63
@@ -104,6 +104,7 @@ class WandbBackend(Backend):
             raise
         if self._online:
             self._carry()
+            changes += self._register()
         return Receipt(list(dict.fromkeys(changes)))
 
     def close(self) -> None:
@@ -201,6 +202,25 @@ class WandbBackend(Backend):
             self._finish_upload()
         elif self.options.live and not (self._upload and self._upload.running):
             self._start_live()
+
+    def _register(self) -> list[Change]:
+        """Link the run's models to the registry, once they are there."""
+        links = self._run.state.get("links")
+        if not links or self._run.state["tail"] is None:
+            return []
+        changes = []
+        for wanted in links:
+            try:
+                entity = self.options.entity or str(self._run.state.get("owner", ""))
+                home = registry.organization(self.options.base_url, entity)
+                if not home:
+                    raise probe.Refused(f"{entity or 'the key owner'} has no organization, or several")
+                registry.link(self.options.base_url, home, self.options.registry, wanted)
+            except probe.Refused as error:
+                detail = f"not registered as {wanted['collection']}: {error}; link it in W&B's UI"
+                changes.append(Change(what="degraded", key=wanted["name"], detail=detail))
+        self._run.state["links"] = []
+        return changes
 
     def _start_live(self) -> None:
         now = time.monotonic()

@@ -37,6 +37,7 @@ class WandbOptions(Options):
     project: str | None = Field(None, description="W&B project; by default the run's experiment")
     entity: str | None = Field(None, description="W&B user or team; by default the key owner's")
     base_url: str = Field(DEFAULT_URL, description="the W&B server, without credentials")
+    registry: str = Field("model", description="W&B registry that models are registered in")
     live: bool = Field(True, description="upload while the run goes on, not only at its end")
     upload_timeout: float = Field(240.0, gt=0, le=3600, description="longest upload at a run's end, seconds")
 

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from runcast.backends.wandb import artifacts, spelling
-from runcast.backends.wandb.logfile import PRODUCER, private_folder
+from runcast.backends.wandb import artifacts, environment, lineage, media, spelling, traces
+from runcast.backends.wandb.logfile import PRODUCER
+from runcast.backends.wandb.media import tables
+from runcast.backends.wandb.media.place import Place
+from runcast.backends.wandb.runfiles import store
+from runcast.backends.wandb.summaries import Summaries
 from runcast.backends.wandb.transcript import Transcript
 from runcast.formats import wandb_log
 from runcast.plugins import Change, OpenRun
 from runcast.records import (
     Artifact,
+    Define,
+    Environment,
+    Input,
     Lost,
     Media,
     Metrics,
+    Model,
     Note,
     Params,
     Record,
     RunFinished,
     RunStarted,
+    System,
     Tags,
+    Trace,
 )  # fmt: skip
 
 TEXT_LIMIT = 100_000
@@ -46,10 +55,13 @@ class Scribe:
         self.transcript = Transcript(run.state, where.start_ns)
         self._run = run
         self._state = run.state
+        self._summaries = Summaries(run.state)
+        self._spans = traces.Spans(run.folder / "traces.jsonl", run.state)
         self._methods: dict[type, Callable[[Any], list[Change]]] = {
             RunStarted: self._started, Params: self._params, Metrics: self._metrics, Tags: self._tags,
             Note: self._note, Media: self._media, Artifact: self._artifact, RunFinished: self._finished,
-            Lost: self._lost,
+            Lost: self._lost, Define: self._define, System: self._system, Model: self._model,
+            Input: self._input, Environment: self._environment, Trace: self._trace,
         }  # fmt: skip
 
     def begin(self) -> None:
@@ -69,7 +81,8 @@ class Scribe:
     def settle(self) -> None:
         """End the run again, where only something late, from a forked worker say, took the end back."""
         if self._state["tail"] is None and self._state.get("end") and not self._state.get("began"):
-            self.transcript.finish(*self._state["end"])
+            status, error, time = self._state["end"]
+            self.transcript.finish(status, error, time, self._last_words)
 
     def forget(self) -> None:
         """Drop what was made and not written."""
@@ -84,6 +97,8 @@ class Scribe:
         # Who logs to the run and has not had the last word; a resumed run has only its new process.
         others = [] if record.resumed else self._state.get("began", [])
         self._state["began"] = [w for w in others if w != record.writer] + [record.writer]
+        if record.origin:
+            self.transcript.note({"origin": spelling.setting(record.origin)[0]})
         spelled = {"run": (self._run.id, self.where.run_id)}
         if self.where.project == spelling.project(record.experiment):
             spelled["project"] = (record.experiment, self.where.project)
@@ -118,6 +133,7 @@ class Scribe:
             if loss:
                 changes.append(Change(what="degraded", key=name, detail=loss))
         if values:
+            self._summaries.take(record.step, record.values)
             self.transcript.rows.add(record.step, record.time, values)
         return changes
 
@@ -141,41 +157,126 @@ class Scribe:
         return []
 
     def _media(self, record: Media) -> list[Change]:
-        if record.type != "text" or record.text is None:
-            return [
-                Change(what="skipped", key=record.key, detail=f"{record.type} is not delivered to W&B yet")
-            ]
         key, changes = self.transcript.key(record.key)
-        text = json.dumps(spelling.prose(record.text))
-        if len(text) > TEXT_LIMIT:
-            path = self._spill(record.text)
-            text = json.dumps(path)
-            changes.append(Change(what="spilled", key=record.key, detail=f"files/{path}"))
-        self.transcript.rows.add(record.step, record.time, {key: text})
-        return changes
+        place = Place(record, key, self._run, self.where, self.transcript)
+        values = self._text(place) if record.type == "text" else media.show(place)
+        place.metadata_aside()
+        self.transcript.rows.add(record.step, record.time, {**values, **place.columns})
+        return changes + place.changes
 
-    def _spill(self, text: str) -> str:
-        content = text.encode("utf-8", "backslashreplace")
-        path = f"runcast/text/{hashlib.sha256(content).hexdigest()}.txt"
-        target = Path(self._state["folder"]) / "files" / path
-        private_folder(target.parent)
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        self.transcript.say(wandb_log.Files(paths=[path]))
-        return path
+    def _text(self, place: Place) -> dict[str, str]:
+        said = place.record.text
+        if said is None:
+            said = place.source(place.record.contents[0]).read_text("utf-8", "replace")
+        place.caption_aside()
+        text = json.dumps(spelling.prose(said))
+        if len(text) > TEXT_LIMIT:
+            content = said.encode("utf-8", "backslashreplace")
+            path = f"runcast/text/{hashlib.sha256(content).hexdigest()}.txt"
+            self._store(path, content)
+            text = json.dumps(path)
+            place.lesser(f"files/{path}", "spilled")
+        return {place.key: text}
+
+    def _store(self, path: str, content: bytes | Path) -> None:
+        store(Path(self._state["folder"]) / "files" / path, content)
+        self.transcript.say(wandb_log.Files(paths=[path], now=True))
 
     def _artifact(self, record: Artifact) -> list[Change]:
         made, changes = artifacts.entry(record, self._run, self.where)
         self.transcript.say(made)
         return changes
 
+    def _model(self, record: Model) -> list[Change]:
+        made, changes = lineage.model(record, self._run, self.where, self._store)
+        self.transcript.say(made)
+        if record.register_as is None:
+            return changes
+        collection = spelling.artifact(record.register_as)
+        if collection != record.register_as:
+            changes.append(Change(what="renamed", key=record.register_as, detail=f"{collection} (registry)"))
+        aliases = [spelling.alias(alias) for alias in record.aliases]
+        wanted = {"client_id": made.client_id, "collection": collection, "aliases": aliases}
+        self.transcript.note({"register": {made.name: collection}})
+        if self._state.get("mode") == "online":
+            self._state.setdefault("links", []).append({**wanted, "name": record.name})
+            return changes
+        detail = f"not registered as {collection}: only an online run is; link it after `wandb sync`"
+        return [*changes, Change(what="degraded", key=record.name, detail=detail)]
+
+    def _input(self, record: Input) -> list[Change]:
+        made, changes = lineage.used(record, self._run, self.where)
+        self.transcript.say(made)
+        about = {
+            "context": record.context, "alias": record.alias, "run": record.run, "version": record.version,
+            "digest": record.digest,
+        }  # fmt: skip
+        facts = {name: spelling.prose(value) for name, value in about.items() if value}
+        self.transcript.note({"inputs": {made.name: facts}})
+        return changes
+
+    def _environment(self, record: Environment) -> list[Change]:
+        values = dict(record.values)
+        files = {file.path: file for file in record.files}
+        for file in record.files:
+            own = file.path in environment.OWN_FILES
+            path = file.path if own else f"{environment.OTHER_FILES}/{spelling.path(file.path)}"
+            self._store(path, self._run.blob(file))
+        if "requirements.txt" not in files and (lines := environment.requirements(values)):
+            self._store("requirements.txt", lines)
+        made = environment.metadata(record, self._run.started)
+        for name in ("args", "gpus"):  # W&B would add a second list to the first
+            if name in self._state.get("listed", []):
+                made = msgspec.structs.replace(made, **{name: []})
+            elif getattr(made, name):
+                self._state.setdefault("listed", []).append(name)
+        self.transcript.say(made)
+        values.pop("packages", None)
+        self.transcript.note({"environment": spelling.setting(values)[0]})
+        return []
+
+    def _system(self, record: System) -> list[Change]:
+        made = environment.stats(record)
+        if made.values:
+            self.transcript.say(made)
+        lost = [name for name, value in record.values.items() if not environment.is_shown(value)]
+        detail = "W&B's system metrics take finite numbers only"
+        return [Change(what="skipped", key=name, detail=detail) for name in lost]
+
+    def _define(self, record: Define) -> list[Change]:
+        self._summaries.define(record)
+        key, changes = self.transcript.key(record.key)
+        is_glob = "*" in key
+        if is_glob and "*" in key[:-1]:
+            detail = "W&B takes a * at the end only: summed up all the same, but not defined there"
+            return [*changes, Change(what="degraded", key=record.key, detail=detail)]
+        summary = [name for name in record.summary if name in wandb_log.SUMMARIES]
+        escaped = key.replace(".", "\\.")
+        name, glob = ("", escaped) if is_glob else (escaped, "")
+        self.transcript.say(wandb_log.Metric(name=name, glob=glob, summary=summary, goal=record.goal or ""))
+        return changes
+
+    def _trace(self, record: Trace) -> list[Change]:
+        self._spans.add(record)
+        detail = f"its spans are rows of the table {traces.KEY}, made at the run's end"
+        return [Change(what="degraded", key=traces.KEY, detail=detail)]
+
     def _finished(self, record: RunFinished) -> list[Change]:
         self._state["end"] = [record.status, record.error, record.time]
         self._state["began"] = [w for w in self._state.get("began", []) if w != (record.of or record.writer)]
-        self.transcript.finish(record.status, record.error, record.time)
+        self.transcript.finish(record.status, record.error, record.time, self._last_words)
         return []
+
+    def _last_words(self) -> dict[str, Any]:
+        """What the summary has beside last values; the table of spans is written."""
+        shown = {name: self._summaries.shown(name) for name in self._summaries.names}
+        values: dict[str, Any] = {spelling.key(name): sums for name, sums in shown.items() if sums}
+        if rows := self._spans.rows():
+            # The length stands for the record's number: it is another version once there are more spans.
+            said = Media(time=0, seq=self._state["traces"], key=traces.KEY, step=0, type="table")
+            place = Place(said, traces.KEY, self._run, self.where, self.transcript)
+            values[traces.KEY] = tables.value(place, traces.COLUMNS, rows)
+        return values
 
     def _lost(self, record: Lost) -> list[Change]:
         self._state["lost"] += record.count

@@ -17,6 +17,8 @@ _RESERVED = re.compile(r"_|runcast(/|$)|wandb_version$")
 _ARTIFACT = re.compile(r"[^A-Za-z0-9_.\-]")
 _PROJECT = re.compile(r"[/\\#?%:\x00-\x1f\x7f\ud800-\udfff]")
 _RUN = re.compile(r"[:;,#?/'\\\s\x00-\x1f\x7f\ud800-\udfff]")
+_PATH = re.compile(r"[^A-Za-z0-9_.\- ]")
+_WHOLE = re.compile(r"[^A-Za-z0-9_.\-]")
 _INT64 = 1 << 63
 
 
@@ -40,6 +42,14 @@ def run_id(name: str) -> str:
 def artifact(name: str) -> str:
     """An artifact's name, at most 128 characters."""
     return escape(name, _ARTIFACT, 128)
+
+
+def path(name: str) -> str:
+    """A relative path for files of this name: ``/`` makes folders, ``..`` and what a disk refuses do not."""
+    parts = name.split("/")
+    if len(name) > 400 or any(not part.strip(". ") for part in parts):
+        return escape(name, _WHOLE, 128).replace(".", "_x2e_", name.startswith("."))
+    return "/".join(escape(part, _PATH, 128) for part in parts)
 
 
 def alias(name: str) -> str:

@@ -7,7 +7,7 @@ the same records give the same bytes, whatever their batches and however often t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runcast.backends.wandb import spelling
@@ -81,8 +81,17 @@ class Transcript:
                 self.state["dicts"].pop(key, None)
         self.say(wandb_log.Config(update=dict(values)))
 
-    def finish(self, status: Status, error: str | None, time: int) -> None:
-        """The run's end. What it writes is taken back if the run goes on."""
+    def finish(
+        self, status: Status, error: str | None, time: int, last_words: Callable[[], dict[str, Any]]
+    ) -> None:
+        """The run's end. What it writes is taken back if the run goes on.
+
+        Args:
+            status: how it ended.
+            error: the exception.
+            time: when, ns since 1970.
+            last_words: gives what the summary has beside last values, and may write records of its own.
+        """
         self.reopen()
         self._cut_here()
         self.rows.flush()
@@ -91,7 +100,9 @@ class Transcript:
         if error:
             facts["error"] = spelling.prose(error)
         self.note(facts)
-        self.say(wandb_log.Summary(update={**self._last_values(), "_wandb": {"runtime": runtime}}))
+        self.say(
+            wandb_log.Summary(update={**self._last_values(), **last_words(), "_wandb": {"runtime": runtime}})
+        )
         self.say(wandb_log.Exit(code=EXIT_CODES[status], runtime=runtime))
 
     def _cut_here(self) -> None:

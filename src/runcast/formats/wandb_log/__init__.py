@@ -12,11 +12,14 @@ from pathlib import Path
 from runcast.formats.wandb_log.decode import decode
 from runcast.formats.wandb_log.encode import encode, history
 from runcast.formats.wandb_log.entries import (
+    SUMMARIES,
     Artifact,
     Config,
     Entry,
+    Environment,
     Exit,
     Files,
+    Gpu,
     Header,
     History,
     ManifestEntry,
@@ -24,6 +27,7 @@ from runcast.formats.wandb_log.entries import (
     Other,
     Output,
     Run,
+    Stats,
     Summary,
 )
 from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame, payloads
@@ -31,12 +35,15 @@ from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame,
 __all__ = [
     "BLOCK",
     "FILE_HEADER",
+    "SUMMARIES",
     "Artifact",
     "Config",
     "Damage",
     "Entry",
+    "Environment",
     "Exit",
     "Files",
+    "Gpu",
     "Header",
     "History",
     "ManifestEntry",
@@ -44,6 +51,7 @@ __all__ = [
     "Other",
     "Output",
     "Run",
+    "Stats",
     "Summary",
     "append",
     "decode",

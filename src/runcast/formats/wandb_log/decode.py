@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runcast.formats.wandb_log import entries as e
+from runcast.formats.wandb_log.encode import GOALS
 from runcast.formats.wandb_log.wire import fields, signed
 
 _Fields = dict[int, list[Any]]
@@ -129,13 +130,45 @@ def _file(raw: bytes) -> e.ManifestEntry:
     )
 
 
+def _metric(m: _Fields) -> e.Entry:
+    wanted, goal = _collect(_raw(m, 7)), _int(m, 8)
+    return e.Metric(
+        name=_text(m, 1), glob=_text(m, 2), step_metric=_text(m, 4),
+        summary=[name for name, field in e.SUMMARIES.items() if _int(wanted, field)],
+        goal=GOALS[goal] if goal in range(len(GOALS)) else "",
+    )  # fmt: skip
+
+
+def _stats(m: _Fields) -> e.Entry:
+    items = [_collect(raw) for raw in m.get(3, ())]
+    return e.Stats(time_ns=_time(m, 2), values={_text(i, 1): json.loads(_raw(i, 16)) for i in items})
+
+
+def _environment(m: _Fields) -> e.Entry:
+    git, gpus = _collect(_raw(m, 9)), [_collect(raw) for raw in m.get(24, ())]
+    return e.Environment(
+        os=_text(m, 1), python=_text(m, 2), started_ns=_time(m, 3), args=_texts(m, 5), program=_text(m, 6),
+        git_remote=_text(git, 1), git_commit=_text(git, 2), root=_text(m, 11), host=_text(m, 12),
+        username=_text(m, 13), executable=_text(m, 14), cpu_count=_int(m, 16),
+        cpu_count_logical=_int(m, 17), gpu_type=_text(m, 18), memory=_int(_collect(_raw(m, 21)), 1),
+        gpus=[e.Gpu(name=_text(gpu, 1), memory=_int(gpu, 2)) for gpu in gpus],
+        cuda_version=_text(m, 25), writer_id=_text(m, 199),
+    )  # fmt: skip
+
+
+def _files(m: _Fields) -> e.Entry:
+    files = [_collect(raw) for raw in m.get(1, ())]
+    now = bool(files) and not any(_int(file, 2) for file in files)
+    return e.Files(paths=[_text(file, 1) for file in files], now=now)
+
+
 def _artifact(m: _Fields) -> e.Entry:
     manifest = _collect(_raw(m, 12))
     return e.Artifact(
         run_id=_text(m, 1), project=_text(m, 2), entity=_text(m, 3), type=_text(m, 4), name=_text(m, 5),
         digest=_text(m, 6), description=_text(m, 7), metadata=_text(m, 8), aliases=_texts(m, 11),
         entries=[_file(raw) for raw in manifest.get(4, ())],
-        client_id=_text(m, 15), sequence_client_id=_text(m, 16),
+        client_id=_text(m, 15), sequence_client_id=_text(m, 16), use=bool(_int(m, 10)),
     )  # fmt: skip
 
 
@@ -143,11 +176,13 @@ _DECODERS: dict[int, Callable[[_Fields], e.Entry]] = {
     2: _history,
     3: lambda m: e.Summary(update=_values(m, 1), remove=_removed(m)),
     5: lambda m: e.Config(update=_values(m, 1), remove=_removed(m)),
-    6: lambda m: e.Files(paths=[_text(_collect(raw), 1) for raw in m.get(1, ())]),
+    6: _files,
     8: _artifact,
-    12: lambda m: e.Metric(name=_text(m, 1), glob=_text(m, 2), step_metric=_text(m, 4)),
+    7: _stats,
+    12: _metric,
     13: _output,
     17: _run,
     18: lambda m: e.Exit(code=_int(m, 1), runtime=_int(m, 2)),
     21: _header,
+    26: _environment,
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from runcast.formats.wandb_log import entries as e
 from runcast.formats.wandb_log.wire import data, number, text, varint
 
+GOALS: tuple[Literal["", "minimize", "maximize"], ...] = ("", "minimize", "maximize")
 _NUM = b"\x08"
 _HISTORY_TAG = varint(2 << 3 | 2)
 _VALUE_JSON = varint(16 << 3 | 2)
@@ -35,6 +36,9 @@ def history(num: int, step: int, values: Mapping[str, str]) -> bytes:
     """A row's bytes, from names and JSON texts: the fast way for the one kind that there is most of."""
     items = []
     for key, value in values.items():
+        if value[:1] == "{":
+            items += [data(1, item) for item in _leaves((key,), json.loads(value))]
+            continue
         raw = value.encode()
         size = len(raw)
         body = _key(key) + (bytes((size,)) if size < 0x80 else varint(size)) + raw
@@ -43,6 +47,15 @@ def history(num: int, step: int, values: Mapping[str, str]) -> bytes:
     items.append(data(2, number(1, step)))
     row = b"".join(items)
     return b"".join((_NUM, varint(num), _HISTORY_TAG, varint(len(row)), row))
+
+
+def _leaves(path: tuple[str, ...], value: Any) -> Iterator[bytes]:
+    # W&B's own client spells a dict of a row as one item per leaf.
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _leaves((*path, name), inner)
+    else:
+        yield b"".join(data(2, name.encode()) for name in path) + data(16, json.dumps(value).encode())
 
 
 @lru_cache(maxsize=4096)
@@ -84,7 +97,30 @@ def _run(entry: e.Run) -> bytes:
 
 def _metric(entry: e.Metric) -> bytes:
     options = data(6, number(3, 1))  # "defined": said by the script, not guessed
-    return text(1, entry.name) + text(2, entry.glob) + text(4, entry.step_metric) + options
+    wanted = b"".join(number(e.SUMMARIES[name], 1) for name in entry.summary)
+    return b"".join((
+        text(1, entry.name), text(2, entry.glob), text(4, entry.step_metric), options,
+        data(7, wanted) if wanted else b"", number(8, GOALS.index(entry.goal)),
+    ))  # fmt: skip
+
+
+def _stats(entry: e.Stats) -> bytes:
+    items = [text(1, key) + data(16, json.dumps(value).encode()) for key, value in entry.values.items()]
+    return _time(2, entry.time_ns) + b"".join(data(3, item) for item in items)
+
+
+def _environment(entry: e.Environment) -> bytes:
+    git = text(1, entry.git_remote) + text(2, entry.git_commit)
+    return b"".join((
+        text(1, entry.os), text(2, entry.python), _time(3, entry.started_ns),
+        *(data(5, arg.encode()) for arg in entry.args), text(6, entry.program),
+        data(9, git) if git else b"", text(11, entry.root), text(12, entry.host), text(13, entry.username),
+        text(14, entry.executable), number(16, entry.cpu_count), number(17, entry.cpu_count_logical),
+        text(18, entry.gpu_type), number(19, len(entry.gpus)),
+        data(21, number(1, entry.memory)) if entry.memory else b"",
+        *(data(24, text(1, gpu.name) + number(2, gpu.memory)) for gpu in entry.gpus),
+        text(25, entry.cuda_version), text(199, entry.writer_id),
+    ))  # fmt: skip
 
 
 def _output(entry: e.Output) -> bytes:
@@ -92,13 +128,13 @@ def _output(entry: e.Output) -> bytes:
 
 
 def _files(entry: e.Files) -> bytes:
-    return b"".join(data(1, text(1, path) + number(2, 1)) for path in entry.paths)
+    return b"".join(data(1, text(1, path) + number(2, not entry.now)) for path in entry.paths)
 
 
 def _manifest_entry(entry: e.ManifestEntry) -> bytes:
-    where = text(1, entry.path) + text(2, entry.digest) + text(3, entry.ref)
+    where = text(1, entry.path) + text(2, entry.digest) + text(3, entry.ref) + number(4, entry.size)
     # "skip_cache": the content has a permanent home already, the client need not copy it into its cache.
-    return where + number(4, entry.size) + text(6, entry.local_path) + number(8, 1)
+    return where + text(6, entry.local_path) + number(8, not entry.ref)
 
 
 def _artifact(entry: e.Artifact) -> bytes:
@@ -108,7 +144,7 @@ def _artifact(entry: e.Artifact) -> bytes:
     return b"".join((
         text(1, entry.run_id), text(2, entry.project), text(3, entry.entity), text(4, entry.type),
         text(5, entry.name), text(6, entry.digest), text(7, entry.description), text(8, entry.metadata),
-        *(data(11, alias.encode()) for alias in entry.aliases),
+        number(10, entry.use), *(data(11, alias.encode()) for alias in entry.aliases),
         data(12, manifest), number(14, 1), text(15, entry.client_id), text(16, entry.sequence_client_id),
         text(20, "MANIFEST_MD5"),
     ))  # fmt: skip
@@ -124,6 +160,8 @@ _ENCODERS: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     e.Files: (6, _files),
     e.Artifact: (8, _artifact),
     e.Metric: (12, _metric),
+    e.Stats: (7, _stats),
+    e.Environment: (26, _environment),
     e.Output: (13, _output),
     e.Run: (17, _run),
     e.Exit: (18, _exit),

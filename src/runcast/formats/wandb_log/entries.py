@@ -68,16 +68,73 @@ class Summary(_Entry, frozen=True):
 
 
 class Metric(_Entry, frozen=True):
-    """A definition of a metric: the metric that is its x axis.
+    """A definition of a metric: the metric that is its x axis, and how it is summed up.
 
     Attributes:
         name: a dot of the name's own is escaped as ``\\.``; a bare dot goes into a dict.
-        glob: in place of a name.
+        glob: in place of a name; W&B's client takes a ``*`` at the end only.
+        summary: what stands in the summary, of `SUMMARIES`.
+        goal: which direction is better.
     """
 
     name: str = ""
     glob: str = ""
     step_metric: str = ""
+    summary: list[str] = []
+    goal: Literal["", "minimize", "maximize"] = ""
+
+
+SUMMARIES = {"min": 1, "max": 2, "mean": 3, "best": 4, "last": 5, "none": 6, "copy": 7, "first": 8}
+"""What a metric may be summed up to, with W&B's field numbers."""
+
+
+class Stats(_Entry, frozen=True):
+    """A look at the machine.
+
+    Attributes:
+        time_ns: when, ns since 1970.
+        values: flat names, such as ``gpu.0.memory`` → numbers.
+    """
+
+    time_ns: int = 0
+    values: Values = {}
+
+
+class Gpu(_Entry, frozen=True):
+    """One NVIDIA GPU: its name, and its memory in bytes."""
+
+    name: str = ""
+    memory: int = 0
+
+
+class Environment(_Entry, frozen=True):
+    """What the run ran in; W&B's client makes ``wandb-metadata.json`` of it. A later record adds to it.
+
+    Attributes:
+        program: path of the script.
+        started_ns: start of the process, ns since 1970.
+        writer_id: tells processes of one run apart.
+        memory: of the machine, in bytes.
+    """
+
+    os: str = ""
+    python: str = ""
+    started_ns: int = 0
+    args: list[str] = []
+    program: str = ""
+    git_remote: str = ""
+    git_commit: str = ""
+    root: str = ""
+    host: str = ""
+    username: str = ""
+    executable: str = ""
+    cpu_count: int = 0
+    cpu_count_logical: int = 0
+    gpu_type: str = ""
+    memory: int = 0
+    gpus: list[Gpu] = []
+    cuda_version: str = ""
+    writer_id: str = ""
 
 
 class Output(_Entry, frozen=True):
@@ -89,17 +146,23 @@ class Output(_Entry, frozen=True):
 
 
 class Files(_Entry, frozen=True):
-    """Files below ``files/`` that belong to the run, to be uploaded at its end."""
+    """Files below ``files/`` that belong to the run.
+
+    Attributes:
+        now: they are as they will be, and may be uploaded at once, not only at the run's end.
+    """
 
     paths: list[str] = []
+    now: bool = False
 
 
 class ManifestEntry(_Entry, frozen=True):
     """One file of an artifact.
 
     Attributes:
-        digest: base64 of the content's md5.
-        local_path: absolute path of the content.
+        digest: base64 of the content's md5; of a reference any text that changes with the content.
+        ref: URI of a content that stays where it is.
+        local_path: absolute path of the content; ``""`` for a reference.
     """
 
     path: str = ""
@@ -117,6 +180,7 @@ class Artifact(_Entry, frozen=True):
         metadata: JSON text.
         client_id: 128 characters that name this version before the server does.
         sequence_client_id: 128 characters that name the artifact before the server does.
+        use: the run has it as an input, and not as an output alone.
     """
 
     run_id: str = ""
@@ -131,6 +195,7 @@ class Artifact(_Entry, frozen=True):
     entries: list[ManifestEntry] = []
     client_id: str = ""
     sequence_client_id: str = ""
+    use: bool = False
 
 
 class Exit(_Entry, frozen=True):
@@ -141,7 +206,7 @@ class Exit(_Entry, frozen=True):
 
 
 class Other(_Entry, frozen=True):
-    """A record of a kind that runcast has no use for, such as system metrics or telemetry.
+    """A record of a kind that runcast has no use for, such as telemetry.
 
     Attributes:
         kind: its field number in W&B's ``Record``.
@@ -150,5 +215,8 @@ class Other(_Entry, frozen=True):
     kind: int = 0
 
 
-Entry = Header | Run | Config | History | Summary | Metric | Output | Files | Artifact | Exit | Other
+Entry = (
+    Header | Run | Config | History | Summary | Metric | Stats | Environment | Output | Files | Artifact
+    | Exit | Other
+)  # fmt: skip
 """Any record of a log."""
