@@ -25,7 +25,7 @@ from runcast.records import (
     Tags,
 )  # fmt: skip
 
-_STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED", "crashed": "FAILED"}
+STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED", "crashed": "FAILED"}
 _ERROR_LIMIT = 2000
 
 
@@ -143,7 +143,7 @@ def _start(plan: Plan, record: RunStarted) -> None:
 
 def _finish(plan: Plan, record: RunFinished) -> None:
     # MLflow takes an end of 0 for none and puts in its own clock.
-    plan.ending = (_STATUS[record.status], max(1, record.time // 1_000_000))
+    plan.ending = (STATUS[record.status], max(1, record.time // 1_000_000))
     plan.lines.append(line(kind="finish", time=record.time, status=record.status, error=record.error))
     plan.tags["runcast.status"] = record.status
     if record.error:
