@@ -30,23 +30,23 @@ def quiet_mlflow() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: its migrations take seconds."""
     from mlflow import MlflowClient
 
     path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments(max_results=1)
-    return path.read_bytes()
+    return path
 
 
 @pytest.fixture
-def database(tmp_path: Path, fresh_database: bytes) -> Callable[[str], Path]:
+def database(tmp_path: Path, fresh_database: Path) -> Callable[[str], Path]:
     """Makes empty stores, each in a folder of this name."""
 
     def make(name: str = "mlflow") -> Path:
         path = tmp_path / name / "mlflow.db"
         path.parent.mkdir()
-        path.write_bytes(fresh_database)
+        path.write_bytes(fresh_database.read_bytes())
         return path
 
     return make

@@ -49,7 +49,7 @@ class Rows:
         """
         self.path = path
         self.size = size
-        self._ids: dict[tuple[str, ...], str] = {}
+        self._sets: dict[tuple[str, ...], tuple[str, list[str]]] = {}
         self.begin(last)
 
     def begin(self, last: dict[str, Any] | None) -> None:
@@ -60,7 +60,7 @@ class Rows:
 
     @property
     def last(self) -> dict[str, Any]:
-        """JSON-like: names by step in the last ms, so that what comes next can be told from them."""
+        """JSON-like: digests of names by step in the last ms, by which what comes next is told."""
         steps = {str(step): sorted(names) for step, names in self._steps.items()}
         return {"ms": self._ms, "steps": steps}
 
@@ -72,27 +72,26 @@ class Rows:
             points: as MLflow gets it.
         """
         names = tuple(record.values)
-        known = self._ids.get(names)
+        known = self._sets.get(names)
         text = b""
         if known is None:
-            if len(self._ids) >= _MOST_KEYS:
-                self._ids.clear()
-            joined = "\0".join(names).encode("utf-8", "surrogatepass")
-            known = self._ids[names] = hashlib.blake2b(joined, digest_size=8).hexdigest()
-            text = to_json({"keys": [known, list(names)]}) + b"\n"
-        values = _values(record, self._again(points.time // 1_000_000, points.step, names))
+            if len(self._sets) >= _MOST_KEYS:
+                self._sets.clear()
+            known = self._sets[names] = (_digest("\0".join(names)), [_digest(name) for name in names])
+            text = to_json({"keys": [known[0], list(names)]}) + b"\n"
+        values = _values(record, self._again(points.time // 1_000_000, points.step, known[1]))
         kind = "s" if isinstance(record, System) else "m"
-        row: list[Any] = [record.writer, record.seq, kind, points.step, record.time, known]
+        row: list[Any] = [record.writer, record.seq, kind, points.step, record.time, known[0]]
         return text + to_json({"row": [*row, values] if values else row}) + b"\n"
 
-    def _again(self, ms: int, step: int, names: tuple[str, ...]) -> set[str]:
-        """Which names have had a point at this step and ms already."""
+    def _again(self, ms: int, step: int, names: list[str]) -> set[int]:
+        """Positions of the names that have had a point at this step and ms already."""
         if ms != self._ms or sum(map(len, self._steps.values())) > _MOST_NAMES:
             self._ms, self._steps = ms, {}
         if len(names) > _MOST_NAMES:
             return set()
         seen = self._steps.setdefault(step, set())
-        again = seen.intersection(names)
+        again = {position for position, name in enumerate(names) if name in seen} if seen else set()
         seen.update(names)
         return again
 
@@ -135,6 +134,10 @@ class Rows:
         return target
 
 
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
 def _is_new(written: dict[str, tuple[int, set[str]]], row: list[Any]) -> bool:
     """Whether a row comes for the first time; a record may come in parts, each with its own keys."""
     writer, seq, _, _, _, keys = row[:6]
@@ -171,7 +174,7 @@ def decode(text: bytes) -> Line:
         return msgspec.convert(json.loads(text), Line)
 
 
-def _values(record: Metrics | System, again: set[str]) -> dict[str, Any]:
+def _values(record: Metrics | System, again: set[int]) -> dict[str, Any]:
     """Position → value, of those that a point does not give back."""
     converted = isinstance(record, System)
     return {
@@ -179,7 +182,7 @@ def _values(record: Metrics | System, again: set[str]) -> dict[str, Any]:
         for position, (name, value) in enumerate(record.values.items())
         if type(value) is not float
         or _is_odd(value)
-        or name in again
+        or position in again
         or (converted and system.native(name)[1] != 1)
     }
 

@@ -96,15 +96,14 @@ def _engine(store: Store) -> Any:
         with engine.connect():
             pass
     except ImportError as error:
-        package = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}.get(
-            error.name or "", error.name
-        )
+        packages = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
+        package = packages.get(error.name or "", error.name)
         raise ConfigError(f"{store.shown} needs {error.name}: pip install '{package}'") from error
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "sqlalchemy":
             raise
         raise ConfigError(
-            f"{store.shown} cannot be opened ({_short(error)}): check the address, the user, the password, and "
+            f"{store.shown} cannot be opened ({_short(error)}): check the address, user and password, and "
             "whether the server is up"
         ) from None
     return engine

@@ -1,4 +1,4 @@
-"""What runcast kept beside a run that it wrote into MLflow, see `runcast.backends.mlflow.residual` and `rows`."""
+"""What runcast kept beside a run of its own, see `runcast.backends.mlflow.residual` and `rows`."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Said:
 
     def name(self, native: str) -> str:
         """The name that was said for one of MLflow's."""
-        return self._names.get(native) or (native if native in self._names else unescape(native))
+        return self._names[native] if native in self._names else unescape(native)
 
     def param(self, key: str, slot: str, later: str | None) -> Any:
         """A param as it was said.

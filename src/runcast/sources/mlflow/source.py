@@ -32,7 +32,7 @@ _time = attrgetter("time")
 
 
 class MlflowSource(Source):
-    """Reads ``mlflow:sqlite:///x.db``, ``mlflow:postgresql://...``, ``mlflow:http://...``, ``mlflow:./mlruns``."""
+    """Reads ``mlflow:`` and a tracking URI (``sqlite:///x.db``, ``http://...``) or folder (``./mlruns``)."""
 
     name: ClassVar[str] = "mlflow"
     # MLflow brings it along; its databases and folders are read without MLflow itself.
@@ -40,25 +40,19 @@ class MlflowSource(Source):
 
     def __init__(self, address: str) -> None:
         super().__init__(address or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
-        self._folder = _folder(self.address)
-        self._store: Store | None = None
-        if self._folder is None:
-            try:
-                self._store = parse(self.address, lambda path: Path.cwd() / path)
-            except Halt as error:
-                raise ConfigError(str(error)) from None
+        self._place: Path | Store = _folder(self.address) or _store(self.address)
         self._opened: Reader | None = None
         self._found: dict[str, StoredRun] = {}
 
     @property
     def identity(self) -> str:
         """The database's or folder's real path, or the URL without credentials."""
-        if self._folder is not None:
-            return str(self._folder.resolve())
-        assert self._store is not None
-        if self._store.database is not None:
-            return f"sqlite:///{self._store.database.resolve()}"
-        parts = urlsplit(self._store.uri)
+        place = self._place
+        if isinstance(place, Path):
+            return str(place.resolve())
+        if place.database is not None:
+            return f"sqlite:///{place.database.resolve()}"
+        parts = urlsplit(place.uri)
         host = parts.netloc.rpartition("@")[2].lower()
         return f"{parts.scheme.partition('+')[0]}://{host}{parts.path.rstrip('/')}"
 
@@ -69,16 +63,16 @@ class MlflowSource(Source):
         return self._opened
 
     def _open(self) -> Reader:
-        if self._folder is not None:
-            return FolderReader(self._folder)
-        assert self._store is not None
-        if self._store.kind not in ("sqlite", "sql"):
-            return ClientReader(self._store)
-        reader = SqlReader(self._store)
+        place = self._place
+        if isinstance(place, Path):
+            return FolderReader(place)
+        if place.kind not in ("sqlite", "sql"):
+            return ClientReader(place)
+        reader = SqlReader(place)
         if reader.fits():
             return reader
         reader.close()
-        return ClientReader(self._store)
+        return ClientReader(place)
 
     def runs(self, selection: Selection) -> Iterator[FoundRun]:
         """Every run that is not deleted, the oldest first.
@@ -158,9 +152,8 @@ class MlflowSource(Source):
             measured = points.plain(reader.points(run, trouble), name)
             others = iter(())
         yield from self._added(run, said, paths, blobs, starts[0].time)
-        yield from heapq.merge(
-            measured, others, iter(sorted([*starts[1:], *ends[:-1]], key=_time)), key=_time
-        )
+        middle: list[Record] = sorted([*starts[1:], *ends[:-1]], key=_time)
+        yield from _by_time(measured, others, iter(middle))
         yield from lost
 
     def _added(
@@ -185,9 +178,9 @@ class MlflowSource(Source):
                 yield record
 
     def _url(self, run: StoredRun) -> str:
-        if self._store is None:
+        if isinstance(self._place, Path):
             return f"{self.identity}/{run.experiment_id}/{run.id}"
-        return self._store.ref(run.id, run.experiment_id).url or ""
+        return self._place.ref(run.id, run.experiment_id).url or ""
 
     def registered(self) -> Iterator[RegisteredModel]:
         """Every model of the registry, with its versions."""
@@ -198,6 +191,17 @@ class MlflowSource(Source):
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+
+def _by_time(*streams: Iterator[Record]) -> Iterator[Record]:
+    return heapq.merge(*streams, key=_time)
+
+
+def _store(address: str) -> Store:
+    try:
+        return parse(address, lambda path: Path.cwd() / path)
+    except Halt as error:
+        raise ConfigError(str(error)) from None
 
 
 def _folder(address: str) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Spool:
-    """Rows ``(ms, step, ...)``, given back by ms and step, and in the order of their coming where these are equal.
+    """Rows ``(ms, step, ...)``, given back by ms and step; where these are equal, as they came.
 
     Args:
         width: how many values a row has; SQLite must know their types.
@@ -26,14 +26,15 @@ class Spool:
     def fill(self, rows: Iterable[tuple[Any, ...]]) -> Spool:
         """Add rows."""
         self._database.execute("begin")
-        self._database.executemany(f"insert into rows values ({self._marks})", rows)
+        self._database.executemany(f"insert into rows values ({self._marks})", rows)  # noqa: S608  # only marks
         self._database.execute("commit")
         return self
 
     def sorted(self, *more: int) -> Iterator[Any]:
         """Every row; `more` are positions that decide before the order of their coming does."""
         order = ", ".join(["c0", "c1", *(f"c{number}" for number in more), "rowid"])
-        yield from self._database.execute(f"select {self._columns} from rows order by {order}")
+        query = f"select {self._columns} from rows order by {order}"  # noqa: S608  # names of our own
+        yield from self._database.execute(query)
 
     def __enter__(self) -> Spool:
         return self
