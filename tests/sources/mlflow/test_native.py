@@ -152,9 +152,11 @@ def test_what_people_log(fluent: Path, tmp_path: Path) -> None:
 
 @noisy
 def test_models_and_the_registry(fluent: Path, tmp_path: Path) -> None:
-    """What scikit-learn's autologging leaves: params, metrics, a model with its files; versions and aliases."""
+    """What scikit-learn's autologging leaves; a logged model with its files; versions and aliases."""
     import mlflow
+    import numpy as np
     from mlflow import MlflowClient
+    from mlflow.models import infer_signature
     from sklearn.linear_model import LogisticRegression
 
     mlflow.sklearn.autolog(log_models=False)
@@ -162,7 +164,7 @@ def test_models_and_the_registry(fluent: Path, tmp_path: Path) -> None:
         model = LogisticRegression(C=2.0).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
         mlflow.sklearn.log_model(
             model, name="clf", registered_model_name="digits-clf", pip_requirements=["scikit-learn"],
-            input_example=[[0.5]],
+            signature=infer_signature(np.array([[0.5]]), np.array([1])),
         )  # fmt: skip
     mlflow.sklearn.autolog(disable=True)
     client = MlflowClient()
@@ -177,7 +179,8 @@ def test_models_and_the_registry(fluent: Path, tmp_path: Path) -> None:
     assert all_of(records, Params)[0].values["C"] == "2.0"
     assert "training_accuracy_score" in {key for m in all_of(records, Metrics) for key in m.values}
     (found,) = all_of(records, Model)
-    assert (found.name, found.flavor, found.requirements) == ("clf", "sklearn", ["scikit-learn"])
+    assert (found.name, found.flavor) == ("clf", "sklearn")
+    assert "scikit-learn" in found.requirements
     assert {"MLmodel", "requirements.txt"} <= {file.path for file in found.files}
     assert found.signature is not None
     assert set(found.signature) >= {"inputs", "outputs"}
@@ -212,7 +215,8 @@ def test_more_runs_than_a_page(database: Callable[..., Path], tmp_path: Path) ->
         )
         for n in range(1200)
     ]
-    connection.executemany(f"insert into runs values ({', '.join('?' * 14)})", runs)
+    marks = ", ".join("?" * 14)
+    connection.executemany(f"insert into runs values ({marks})", runs)  # noqa: S608  # marks only
     connection.commit()
     connection.close()
     source = MlflowSource(f"sqlite:///{path}")

@@ -13,7 +13,7 @@ from runcast.backends.mlflow import MlflowBackend
 from runcast.journal import Blobs
 from runcast.migrate.content import Content
 from runcast.plugins.source import Selection
-from runcast.records import Record
+from runcast.records import Artifact, Media, Metrics, Note, Params, Record, System, Tags
 from runcast.sources.mlflow import MlflowSource
 from runcast.testing import golden
 from runcast.testing.courier import Courier
@@ -81,3 +81,54 @@ def test_any_story(story: Story, fresh_database: Path) -> None:
         path = Path(folder) / "mlflow.db"
         path.write_bytes(fresh_database.read_bytes())
         same(delivered(story, path), read(path))
+
+
+def test_what_people_changed_since_wins(database: Callable[..., Path]) -> None:
+    """A tag, note, name, point or file that was added or edited in MLflow; the rest is exact."""
+    from mlflow import MlflowClient
+
+    path = database()
+    story = Story().start().say(Params, values={"lr": 1}).say(Tags, values={"a": "x\0", "b": "y"})
+    story.say(Note, text="n\0").metrics(0, loss=1, other=0.5).text("t", 0, "said")
+    delivered(story.finish(), path)
+    client = MlflowClient(f"sqlite:///{path}")
+    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    id_ = run.info.run_id
+    client.set_tag(id_, "a", "edited")
+    client.set_tag(id_, "mlflow.note.content", "new note")
+    client.set_tag(id_, "mlflow.runName", "better")
+    client.log_metric(id_, "loss", 7.5, timestamp=golden.START // 10**6 + 99, step=1)
+    client.log_text(id_, "new", "added.txt")
+    client.log_text(id_, "changed", "text/t/0.txt")
+    client.set_terminated(id_, "KILLED", end_time=golden.START // 10**6 + 500)
+
+    back = read(path)
+    content = Content.of(back)
+
+    assert content.params == {"lr": 1}
+    assert content.tags == {"a": "edited", "b": "y"}
+    assert content.note == "new note"
+    assert (content.head["name"], content.head["status"]) == ("better", "killed")
+    points = [(m.step, m.time, m.values) for m in back if isinstance(m, Metrics)]
+    assert points == [
+        (0, golden.START + 4 * golden.TICK, {"loss": 1, "other": 0.5}),
+        (1, golden.START // 10**6 * 10**6 + 99_000_000, {"loss": 7.5}),
+    ]
+    assert type(points[0][2]["loss"]) is int
+    assert [m.text for m in back if isinstance(m, Media)] == ["changed"]
+    assert [a.name for a in back if isinstance(a, Artifact)] == ["files"]
+
+
+def test_histories_that_are_not_in_order(database: Callable[..., Path]) -> None:
+    """Rows that go back in time, looks at the machine, and points that are equal to MLflow."""
+    path = database()
+    story = Story().start()
+    at = golden.START + 10**12
+    for step in (5, 4, 3):
+        story.said.append(("main", Metrics(time=at + step * 10**9 + step, step=step, values={"x": step})))
+    for ns in (1, 2, 3):
+        story.said.append(("main", Metrics(time=at + ns, step=0, values={"same": 1.0, "y": ns / 8})))
+    values = {"cpu/percent": 12.5, "memory/used_bytes": 123456789}
+    story.said.append(("main", System(time=at + 17, values=values)))
+
+    same(delivered(story.finish(), path), read(path))
