@@ -1,4 +1,5 @@
-"""``python -m benchmarks [part ...]``: startup, log, delivery, catalog, training, media."""
+"""``python -m benchmarks [part ...]``: startup, log, delivery, catalog, training, media,
+mlflow_read."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import catalog, delivery, log_cost, media, startup, training
+from benchmarks import catalog, delivery, log_cost, media, mlflow_read, startup, training
 
 PARTS = {
     "startup": startup.rows,
@@ -18,6 +19,7 @@ PARTS = {
     "catalog": catalog.rows,
     "training": training.rows,
     "media": media.rows,
+    "mlflow_read": mlflow_read.rows,
 }
 
 

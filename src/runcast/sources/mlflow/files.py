@@ -7,7 +7,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -90,8 +90,9 @@ class RemoteFiles(Files):
 
         uri = f"{self._uri}/{folder}" if folder else self._uri
         for info in self._call(list_artifacts, artifact_uri=uri):
-            # Paths of a listing are relative to the folder that was asked for.
-            path = f"{folder}/{info.path}" if folder and not info.path.startswith(f"{folder}/") else info.path
+            # What a path is relative to depends on the kind of store; its last part is the same in all.
+            name = PurePosixPath(info.path).name
+            path = f"{folder}/{name}" if folder else name
             if info.is_dir:
                 yield from self._below(path)
             else:
