@@ -1,8 +1,8 @@
 """What MLflow's own clients put beside params and points: images, tables, files, datasets.
 
 Images of ``log_image`` and tables of ``log_table`` are media. Every other file is in an artifact: one for
-each folder at the top, and one called ``files`` for those that are in none. MLflow does not tell when a file came:
-these records have the time of the run's start.
+each folder at the top, and one called ``files`` for those that are in none. MLflow does not tell when a
+file came: these records have the time of the run's start.
 """
 
 from __future__ import annotations
