@@ -20,6 +20,7 @@ PARTS = {
     "media": "media",
     "files": "files",
     "tb_read": "tb_read",
+    "mlflow_read": "mlflow_read",
 }
 """Part → its module, whose ``rows()`` measures."""
 
