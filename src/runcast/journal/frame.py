@@ -22,6 +22,8 @@ MAGIC = b"RCJ1"
 FORMAT = 1
 HEAD = 35
 """Bytes before the JSON of a record."""
+LONGEST = 1 << 30
+"""Bytes of a line that readers take; a longer one is damage, such as zeros that a dead machine left."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
     try:
         seq = int(line[:16], 16)
     except ValueError:
+        return None
+    if seq >> 63:  # nobody counts that far: forged, and too large for those who count on
         return None
     # The text is compared, not the numbers, because `int` also takes spaces, signs and underscores.
     if line[:HEAD] != b"%016x %08x %08x " % (seq, len(payload), crc32(payload, seed ^ seq ^ (seq >> 32))):

@@ -19,13 +19,12 @@ from pydantic import BaseModel
 from runcast.entries import BUILTIN, GROUP, Entry, entries
 from runcast.errors import ConfigError
 from runcast.plugins import hookspecs
-from runcast.plugins.backend import Backend
+from runcast.plugins.backend import Backend, is_backend_name
 from runcast.plugins.capabilities import Capabilities
 from runcast.plugins.registry import Registry
 from runcast.plugins.source import Source
 from runcast.redact import redact_text
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _TABOO = frozenset(
     {
         "backends",
@@ -241,7 +240,7 @@ def unusable(candidate: Any, base: Any = Backend) -> str:
     if missing := sorted(getattr(candidate, "__abstractmethods__", ())):
         return f"{label} lacks {', '.join(missing)}"
     name = getattr(candidate, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_backend_name(name):
         return f"{label}.name must be lower-case letters, digits, - and _, beginning with a letter"
     if base is not Backend:
         return ""
