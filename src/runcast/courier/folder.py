@@ -190,9 +190,17 @@ class DeliveryFolder:
             return []
         entries = []
         for line in dict.fromkeys(filter(None, lines)):
-            with contextlib.suppress(ValueError):  # cut short by a crash; it was written again behind
+            with contextlib.suppress(ValueError, RecursionError):  # cut short; it was written again behind
                 entries.append(json.loads(line))
-        return entries
+        return [entry for entry in entries if _is_rejected(entry)]
+
+
+def _is_rejected(entry: Any) -> bool:
+    """Whether a line of ``rejected.jsonl`` is one of ours."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("reason"), str):
+        return False
+    record = entry.get("record")
+    return isinstance(record, dict) and isinstance(record.get("values", {}), dict)
 
 
 T = TypeVar("T", "Cursor", "DeliveryStatus", "Report")

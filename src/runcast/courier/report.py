@@ -158,7 +158,7 @@ def _backend(layout: Layout, run: str, name: str, said: dict[str, _Said], now: i
     oldest = min((min(times) for times in behind if times), default=0)
     rejected = [
         RejectedReport(
-            kind=entry["record"].get("kind", ""),
+            kind=str(entry["record"].get("kind", "")),
             keys=list(entry["record"].get("values", {})) or [str(entry["record"].get("key", ""))],
             reason=entry["reason"],
         )

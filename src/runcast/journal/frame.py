@@ -91,6 +91,14 @@ def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
     return seq, payload
 
 
+def promised(head: bytes) -> int:
+    """How long a line's JSON is by its head; -1 where that is none."""
+    try:
+        return int(head[17:25], 16) if head[16:17] == head[25:26] == b" " else -1
+    except ValueError:
+        return -1
+
+
 def frame_header(header: Header) -> bytes:
     """The first line."""
     payload = msgspec.json.encode(header)
@@ -117,5 +125,5 @@ def unframe_header(line: bytes) -> Header:
                 f"this runcast reads {FORMAT}: pip install -U runcast"
             )
         return _header_decoder.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise JournalError(f"the first line of the segment is no header: {error}") from error

@@ -6,7 +6,7 @@ the first hook that raises silences the rest.
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +22,7 @@ from runcast.plugins import hookspecs
 from runcast.plugins.backend import Backend, is_backend_name
 from runcast.plugins.capabilities import Capabilities
 from runcast.plugins.registry import Registry
+from runcast.plugins.requirement import unmet
 from runcast.plugins.source import Source
 from runcast.redact import redact_text
 
@@ -190,6 +191,10 @@ class _Manager:
         return self._reports[entry]
 
     def _take(self, entry: Entry, offered: dict[str, list[str]]) -> list[str]:
+        if entry.distribution != "runcast":
+            version = str(getattr(sys.modules.get("runcast"), "__version__", "0"))
+            if asked := unmet(entry.distribution, version):
+                return [f"it asks for {asked!r}, and this is runcast {version}: pip install -U runcast"]
         plugin = EntryPoint(entry.name, entry.value, GROUP).load()
         self._pluggy.register(plugin, f"{entry.distribution}:{entry.name}")
         problems: list[str] = []

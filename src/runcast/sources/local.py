@@ -75,24 +75,30 @@ class LocalSource(Source):
 
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """The journal's records, with every file copied into `blobs`."""
+        if not segment_paths(self._layout.journal(run.id)):
+            raise SourceError(f"there is no run {run.id!r} in {self._layout.root}: `runcast runs` lists them")
         own = Blobs(self._layout.blobs)
         reader = JournalReader(self._layout.journal(run.id), run=run.id)
         try:
             while records := reader.read():
                 for record in records:
-                    yield from self._carried(settle(record, own), own, blobs)
+                    yield from self._carried(run, settle(record, own), own, blobs)
         except JournalError as error:
             raise SourceError(f"run {run.id}: {error}") from error
         for damage in reader.damage:
             yield Lost(time=run.started or 0, key="", reason=damage.message, count=max(1, damage.missing))
 
-    def _carried(self, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
+    def _carried(self, run: FoundRun, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
         """The record without its writer, after its files; a `Lost` for each that is gone."""
         for file in _files(record):
             if file.sha256 and not file.uri:
                 if problem := _carry(file, own, blobs):
                     yield Lost(time=record.time, key=file.path, reason=problem)
-        yield msgspec.structs.replace(record, writer="", seq=0)
+        record = msgspec.structs.replace(record, writer="", seq=0)
+        if isinstance(record, RunStarted):
+            origin = record.origin or {"tracker": "local", "id": run.id, "url": self.identity, "extra": {}}
+            record = msgspec.structs.replace(record, run="", backends={}, routes={}, origin=origin)
+        yield record
 
 
 def _carry(file: FileRef, own: Blobs, blobs: Blobs) -> str:

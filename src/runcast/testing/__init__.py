@@ -1,7 +1,7 @@
-"""For authors of backends, and for tests of scripts that log with runcast.
+"""For authors of backends and sources, and for tests of scripts that log with runcast.
 
 `BackendContract` is the conformance kit: subclass it in a test module, say how to read the tracker
-without the backend, and pytest runs the whole suite. `docs/plugins.md` shows it from the start. The
+without the backend, and pytest runs the whole suite. `SourceContract` is the one for sources. `docs/plugins.md` shows it from the start. The
 pytest plugin that comes with runcast gives every test the fixtures of `runcast.testing.pytest_plugin`.
 
 Needs ``pip install 'runcast[testing]'``; nothing here is imported by ``import runcast``, and what needs
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runcast.testing.golden import STORIES, Story
     from runcast.testing.memory import MemoryBackend, recorded
     from runcast.testing.readback import ReadBack
+    from runcast.testing.source_contract import SourceContract
 
 _HOMES = {
     "BackendContract": "contract",
@@ -32,6 +33,7 @@ _HOMES = {
     "NullBackend": "faulty",
     "ReadBack": "readback",
     "STORIES": "golden",
+    "SourceContract": "source_contract",
     "Story": "golden",
     "recorded": "memory",
 }
@@ -46,6 +48,7 @@ __all__ = [
     "MemoryBackend",
     "NullBackend",
     "ReadBack",
+    "SourceContract",
     "Story",
     "recorded",
 ]
