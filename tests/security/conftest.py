@@ -66,7 +66,7 @@ class World:
     def forge(self, *records: Record, **started: Any) -> str:
         """A journal with valid checksums that says whatever its author likes; gives the run's id."""
         run = os.urandom(8).hex()
-        writer = JournalWriter(self.layout.journal(run), run)
+        writer = JournalWriter(self.layout.journal(run), run, process="0" * 16)  # of a process that is dead
         told = {"experiment": "exp", "name": "forged", "base": str(self.project), **started}
         first = RunStarted(time=T0, run=run, **told)
         for record in (first, *records, RunFinished(time=T0 + 10**9, status="finished")):

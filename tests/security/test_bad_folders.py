@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_a_journal_of_another_user(world: World) -> None:
         import runcast.backends.local, runcast.cli.show, runcast.cli.runs, runcast.cli.status, runcast.cli.migrate
         import runcast.courier.closing, runcast.sources.local, rich.table, rich.progress, pydantic
         os.setgid({NOBODY}); os.setuid({NOBODY})
-        os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = {str(world.project)!r}
+        os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = os.environ["XDG_CONFIG_HOME"] = {str(world.project)!r}
         for command in (["runs"], ["status", "--all"], ["show", {own!r}], ["migrate", "local:", "local:copy", "--jobs", "1"]):
             try:
                 app.run(command)
@@ -123,40 +124,42 @@ def test_a_journal_of_another_user(world: World) -> None:
 
 
 @pytest.fixture
-def newer_plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def newer_plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """``newer_plugin("runcast>=99")`` puts a package with this requirement on the path."""
 
-    def install(requirement: str) -> None:
+    def install(requirement: str) -> str:
         site = tmp_path_factory.mktemp("site")
-        (site / "modern.py").write_text("from runcast.nowhere import Future\n")
-        info = site / "modern-2.0.dist-info"
+        name = f"modern{zlib.crc32(requirement.encode())}"  # plugins are remembered by their names
+        (site / f"{name}.py").write_text("from runcast.nowhere import Future\n")
+        info = site / f"{name}-2.0.dist-info"
         info.mkdir()
-        head = f"Metadata-Version: 2.1\nName: modern\nVersion: 2.0\nRequires-Dist: {requirement}\n"
+        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.0\nRequires-Dist: {requirement}\n"
         (info / "METADATA").write_text(head)
-        (info / "entry_points.txt").write_text("[runcast]\nmodern = modern\n")
+        (info / "entry_points.txt").write_text(f"[runcast]\n{name} = {name}\n")
         monkeypatch.syspath_prepend(str(site))
+        return name
 
     return install
 
 
 @pytest.mark.parametrize("requirement", ["runcast>=99", "runcast (>=99.1)", "runcast[testing]~=99.0,<100"])
-def test_a_plugin_that_asks_for_a_newer_runcast(newer_plugin: Callable[[str], None], requirement: str) -> None:
+def test_a_plugin_that_asks_for_a_newer_runcast(newer_plugin: Callable[[str], str], requirement: str) -> None:
     """It is not imported; what it asks for is named, where plugins are listed and where one is chosen."""
-    newer_plugin(requirement)
-    (found,) = [plugin for plugin in plugins() if plugin.name == "modern"]
+    name = newer_plugin(requirement)
+    (found,) = [plugin for plugin in plugins() if plugin.name == name]
 
     assert found.error is not None
     assert requirement in found.error
     assert "pip install -U runcast" in found.error
     with pytest.raises(ConfigError, match="pip install -U runcast"):
-        backend_class("modern")
+        backend_class(name)
 
 
 @pytest.mark.parametrize("requirement", ["runcast>=0.1", "runcast", "runcast>=99; extra == 'x'", "runcast-other>=99"])
-def test_a_plugin_that_asks_for_this_runcast(newer_plugin: Callable[[str], None], requirement: str) -> None:
+def test_a_plugin_that_asks_for_this_runcast(newer_plugin: Callable[[str], str], requirement: str) -> None:
     """It is loaded; what is wrong with it then is its own."""
-    newer_plugin(requirement)
-    (found,) = [plugin for plugin in plugins() if plugin.name == "modern"]
+    name = newer_plugin(requirement)
+    (found,) = [plugin for plugin in plugins() if plugin.name == name]
 
     assert "nowhere" in (found.error or "")
 
