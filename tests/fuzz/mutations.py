@@ -1,4 +1,4 @@
-"""Files as accidents and strangers leave them: made from good ones by cutting, flipping, doubling and lying."""
+"""Files as accidents and strangers leave them: good ones cut, flipped, doubled and forged."""
 
 from __future__ import annotations
 

@@ -56,7 +56,9 @@ def test_good_files_are_read(name: str) -> None:
         attempt(name, data)
 
 
-@pytest.mark.parametrize("path", sorted(FOUND.glob("*/*")), ids=lambda path: f"{path.parent.name}-{path.name}")
+@pytest.mark.parametrize(
+    "path", sorted(FOUND.glob("*/*")), ids=lambda path: f"{path.parent.name}-{path.name}"
+)
 def test_what_failed_once_does_not_fail_again(path: Path) -> None:
     """Each file that a reader once failed on."""
     attempt(path.parent.name, path.read_bytes())

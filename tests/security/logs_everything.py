@@ -1,7 +1,7 @@
 """A script that lets a secret slip wherever a script can, and then fails.
 
-Each secret comes from the environment under a name that gives nothing away, so that each can be traced back to the
-place where it slipped; and each is one that a person would call a secret where it stands.
+Each secret comes from the environment under a name that gives nothing away, so that each can be traced back
+to the place where it slipped; and each is one that a person would call a secret where it stands.
 """
 
 import os

@@ -33,14 +33,18 @@ def test_a_journal_of_a_newer_format(world: World) -> None:
     newer = next((GOLDEN / "needs-newer-reader" / "journal").iterdir())
     shutil.copy(newer, world.layout.journal(run))
     before = snapshot(world.layout.runs)
-    said = [world.runcast(*c) for c in (["status", "--all"], ["show", run, "--report"], ["runs", "--rebuild"])]
+    said = [
+        world.runcast(*c) for c in (["status", "--all"], ["show", run, "--report"], ["runs", "--rebuild"])
+    ]
 
     assert any("pip install -U runcast" in answer.out + answer.err for answer in said)
     world.deliver(run)
     assert {k: v for k, v in snapshot(world.layout.runs).items() if "/delivery" not in k} == before
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"position": 5}', b"\0" * 100, b'{"state": {"run_id": 7}}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"position": 5}', b"\0" * 100, b'{"state": {"run_id": 7}}']
+)
 def test_a_corrupt_cursor(world: World, content: bytes) -> None:
     """Delivery begins anew, and the tracker holds everything once."""
     run = world.forge(Metrics(time=T0 + 1, step=0, values={"loss": 1.0}), backends={"local": {}})
@@ -59,7 +63,9 @@ def test_a_half_copied_folder(world: World) -> None:
     """What is there is shown and migrated; what is missing is named and counted; nothing is changed."""
     digest = world.blob(b"weights")
     records = [Metrics(time=T0 + n, step=n, values={"loss": 1.0 * n}) for n in range(1, 100)]
-    model = Artifact(time=T0 + 200, name="m", type="model", files=[FileRef("m.bin", digest, 7)], digest=digest)
+    model = Artifact(
+        time=T0 + 200, name="m", type="model", files=[FileRef("m.bin", digest, 7)], digest=digest
+    )
     run = world.forge(model, *records)
     (world.layout.blobs / digest[:2] / digest).unlink()
     (segment,) = world.layout.journal(run).iterdir()
@@ -97,11 +103,14 @@ def test_a_journal_of_another_user(world: World) -> None:
         import os, sys
         from runcast.cli import app
         from runcast.config import load
-        import runcast.backends.local, runcast.cli.show, runcast.cli.runs, runcast.cli.status, runcast.cli.migrate
+        import runcast.backends.local, runcast.cli.show, runcast.cli.runs, runcast.cli.status
+        import runcast.cli.migrate
         import runcast.courier.closing, runcast.sources.local, rich.table, rich.progress, pydantic
         os.setgid({NOBODY}); os.setuid({NOBODY})
-        os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = os.environ["XDG_CONFIG_HOME"] = {str(world.project)!r}
-        for command in (["runs"], ["status", "--all"], ["show", {own!r}], ["migrate", "local:", "local:copy", "--jobs", "1"]):
+        for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+            os.environ[name] = {str(world.project)!r}
+        migrate = ["migrate", "local:", "local:copy", "--jobs", "1"]
+        for command in (["runs"], ["status", "--all"], ["show", {own!r}], migrate):
             try:
                 app.run(command)
             except SystemExit as stop:
@@ -111,7 +120,11 @@ def test_a_journal_of_another_user(world: World) -> None:
         if folder.stat().st_uid == os.geteuid() and folder.name.startswith(("pytest-", "test_")):
             folder.chmod(folder.stat().st_mode | 0o011)
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], cwd=world.project, capture_output=True, text=True, check=False
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=world.project,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     said = done.stdout + done.stderr
 
@@ -124,7 +137,9 @@ def test_a_journal_of_another_user(world: World) -> None:
 
 
 @pytest.fixture
-def newer_plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+def newer_plugin(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], str]:
     """``newer_plugin("runcast>=99")`` puts a package with this requirement on the path."""
 
     def install(requirement: str) -> str:
@@ -155,7 +170,9 @@ def test_a_plugin_that_asks_for_a_newer_runcast(newer_plugin: Callable[[str], st
         backend_class(name)
 
 
-@pytest.mark.parametrize("requirement", ["runcast>=0.1", "runcast", "runcast>=99; extra == 'x'", "runcast-other>=99"])
+@pytest.mark.parametrize(
+    "requirement", ["runcast>=0.1", "runcast", "runcast>=99; extra == 'x'", "runcast-other>=99"]
+)
 def test_a_plugin_that_asks_for_this_runcast(newer_plugin: Callable[[str], str], requirement: str) -> None:
     """It is loaded; what is wrong with it then is its own."""
     name = newer_plugin(requirement)
@@ -165,12 +182,13 @@ def test_a_plugin_that_asks_for_this_runcast(newer_plugin: Callable[[str], str],
 
 
 def test_everything_made_is_private(project: Path) -> None:
-    """Under the loosest umask: folders 0700 and files readable to nobody else, in every backend's place too."""
+    """Under the loosest umask: what every backend makes is closed to everybody else."""
     script = """
         import os; os.umask(0)
         import numpy as np, runcast
         with runcast.start("private", params={"lr": 1}) as run:
-            run.log({"loss": 1.0, "p": runcast.Image(np.zeros((4, 4), "uint8")), "t": runcast.Text("x")}, step=0)
+            picture = runcast.Image(np.zeros((4, 4), "uint8"))
+            run.log({"loss": 1.0, "p": picture, "t": runcast.Text("x")}, step=0)
             open("data.txt", "w").write("x")
             run.log_artifact("data.txt", name="data")
     """
@@ -179,13 +197,23 @@ def test_everything_made_is_private(project: Path) -> None:
         "RUNCAST_FINISH_TIMEOUT": "60", "RUNCAST_CAPTURE": "true",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     made = [path for path in project.rglob("*") if path.name != "data.txt" or ".runcast" in path.parts]
     # SQLite and the artifact folders below mlruns/ are made by MLflow's own client.
-    ours = [path for path in made if path.relative_to(project).parts[0] not in ("mlflow.db", "mlruns", "data.txt")]
-    loose = [f"{path.relative_to(project)} {path.stat().st_mode & 0o777:o}" for path in ours if path.stat().st_mode & 0o077]
+    ours = [
+        path for path in made if path.relative_to(project).parts[0] not in ("mlflow.db", "mlruns", "data.txt")
+    ]
+    loose = [
+        f"{path.relative_to(project)} {path.stat().st_mode & 0o777:o}"
+        for path in ours
+        if path.stat().st_mode & 0o077
+    ]
 
     assert {"runs", "wandb", ".runcast"} <= {path.relative_to(project).parts[0] for path in ours}
     assert loose == []

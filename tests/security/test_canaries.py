@@ -1,4 +1,4 @@
-"""Secrets that a script lets slip, searched for in every byte that is left behind, and in all that is said."""
+"""Secrets that a script lets slip, searched for in every byte left behind and in all that is said."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +67,8 @@ class Left:
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
-    """One run of the script under Git, with everything recorded, to four trackers; and every command after it."""
+def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """One run of the script under Git, to four trackers; and every command after it."""
     root = tmp_path_factory.mktemp("canaries")
     planted = {name: f"zq{secrets.token_hex(14)}7" for name in (*PLACES, *TRACKERS)}
     (root / "data.txt").write_text("1 2 3")
@@ -79,7 +78,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     config.write_text('[mlflow]\nuri = "sqlite:///mlflow.db"\n[wandb]\nmode = "offline"\n')
     git(root, planted)
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("RUNCAST_", "WANDB_", "MLFLOW_"))},
+        **{k: v for k, v in os.environ.items() if not k.startswith(("RUNCAST_", "WANDB_", "MLFLOW_"))},
         **{f"PLANTED_{name.upper()}": planted[name] for name in PLACES},
         **{name: planted[name] for name in TRACKERS},
         "HOME": str(root / "home"), "RUNCAST_BACKENDS": BACKENDS, "RUNCAST_FINISH_TIMEOUT": "60",
@@ -104,7 +103,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
         answer = run(root, environment, "-c", code)
         assert "Traceback" not in answer.stderr, answer.stderr
         said[f"runcast {' '.join(command)}"] = answer.stdout + answer.stderr
-    yield Left(root, planted, said)
+    return Left(root, planted, said)
 
 
 def git(root: Path, planted: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ _COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
 
 
 def unmet(package: str, version: str) -> str:
-    """The requirement of an installed package that this version of runcast does not meet; "" where it does."""
+    """The requirement of an installed package that this runcast does not meet; "" where it does."""
     try:
         lines = distribution(package).requires or []
     except (PackageNotFoundError, ValueError, OSError):

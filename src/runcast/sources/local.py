@@ -91,9 +91,8 @@ class LocalSource(Source):
     def _carried(self, run: FoundRun, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
         """The record without its writer, after its files; a `Lost` for each that is gone."""
         for file in _files(record):
-            if file.sha256 and not file.uri:
-                if problem := _carry(file, own, blobs):
-                    yield Lost(time=record.time, key=file.path, reason=problem)
+            if file.sha256 and not file.uri and (problem := _carry(file, own, blobs)):
+                yield Lost(time=record.time, key=file.path, reason=problem)
         record = msgspec.structs.replace(record, writer="", seq=0)
         if isinstance(record, RunStarted):
             origin = record.origin or {"tracker": "local", "id": run.id, "url": self.identity, "extra": {}}
