@@ -95,7 +95,7 @@ class Lane:
     def step(self) -> Outcome:
         """Deliver one batch, if one is due. Raises nothing: what is unforeseen is tried again later."""
         journal = self._layout.journal(self.run)
-        if not journal.is_dir() or journal.is_symlink():
+        if not journal.is_dir() or journal.is_symlink() or journal.parent.is_symlink():
             return "idle"  # not written yet, or deleted: do not make its folder again
         if self.folder.is_linked():
             return "idle"  # a forged folder: what is written there would land elsewhere

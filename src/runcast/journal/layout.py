@@ -58,7 +58,7 @@ def segment_paths(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    if folder.is_symlink():
+    if folder.is_symlink() or folder.parent.is_symlink():  # the run's own folder
         return []
     try:
         with os.scandir(folder) as entries:
