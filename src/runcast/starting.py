@@ -20,7 +20,7 @@ from runcast.config.settings import Profile
 from runcast.courier.closing import beginnings, close_dead
 from runcast.entries import BUILTIN
 from runcast.errors import ConfigError, UsageError
-from runcast.journal import Ends, JournalWriter, ends, is_alive
+from runcast.journal import Ends, JournalWriter, ends, is_alive, segment_paths
 from runcast.notices import warn
 from runcast.records import Media, Metrics, RunStarted
 from runcast.redact import key_pattern, redact_text, redact_tree
@@ -325,7 +325,7 @@ def _first_record(
         raise ConfigError(f"no run {run_id!r} in {layout.root} to resume; `runcast runs` lists them")
     with contextlib.suppress(OSError):  # the courier will try again
         close_dead(layout, run_id)
-    segments = [segment for path in sorted(folder.glob("*.rcj")) if (segment := ends(path)) is not None]
+    segments = [segment for path in segment_paths(folder) if (segment := ends(path)) is not None]
     firsts = [segment.first for segment in segments if isinstance(segment.first, RunStarted)]
     started = min(firsts, key=lambda record: record.time, default=fresh)
     generation = 1 + max((segment.header.generation for segment in segments), default=0)

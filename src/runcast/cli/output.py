@@ -6,6 +6,7 @@ Text from runs reaches the terminal only as `rich.text.Text` made by `safe`, nev
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # in UTF-8: some terminals obey them
 FAILED = 1
 MISUSED = 2
 _STATUS = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "crashed": "red"}
@@ -50,8 +52,8 @@ def json_bytes(value: Any) -> bytes:
 
 
 def print_bytes(data: bytes) -> None:
-    """Bytes on stdout, whatever its encoding."""
-    typer.echo(data, nl=False)
+    """JSON on stdout, whatever its encoding, with the control characters that JSON allows raw escaped."""
+    typer.echo(_CONTROLS.sub(lambda match: b"\\u00%02x" % match[0][-1], data), nl=False)
 
 
 def console() -> Console:
