@@ -29,6 +29,7 @@ LAYERS = (
         "traces",
         "run_traces",
         "seeds",
+        "reproduce",
         "run",
         "starting",
         "",
