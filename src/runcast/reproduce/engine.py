@@ -245,10 +245,11 @@ def _notes(run: Past, wishes: Wishes) -> list[str]:
     if not wishes.env:
         here = (run.content("requirements.txt") or b"").decode().splitlines()
         names = [line[2:].partition(",")[0] for line in here if line.endswith("a folder of that machine")]
+        names = [name for name in names if not name.startswith("runcast==")]
         if names:
             notes.append(
-                f"installed from a folder, so not as of the commit: {', '.join(names)}; without --no-env "
-                "the project's own package is taken from the commit"
+                f"installed from a folder, so perhaps not as of the commit: {', '.join(names)}; without "
+                "--no-env the project's own package is taken from the commit"
             )
     return notes
 
