@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -134,8 +135,6 @@ def test_arguments_folders_and_other_modules(repo: Repo) -> None:
 
 
 def _path(repo: Repo) -> str:
-    import os
-
     return os.pathsep.join([str(repo.root / "lib"), os.environ.get("PYTHONPATH", "")])
 
 
@@ -186,14 +185,10 @@ def test_stopped_half_way(repo: Repo, number: int) -> None:
     old = repo.train()
     before = repo.state()
     here = repo.root / "data"
-    code = f"from runcast.cli import main; main(['reproduce', {old!r}, '--no-env'])"
+    code = "from runcast.cli import main; main()"
     command = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys; " + code.replace("main([", "sys.argv[1:] = [").replace("])", "]; main()"),
-        ],
-        env={**__import__("os").environ, "HERE": str(here)},
+        [sys.executable, "-c", code, "reproduce", old, "--no-env"],
+        env={**os.environ, "HERE": str(here)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from runcast.courier.folder import DeliveryFolder
 from runcast.courier.report import report
 from runcast.errors import ReproductionError
 from runcast.journal import Layout
@@ -31,6 +32,8 @@ _GRACE = 10.0
 """Seconds that the script has to end once it is asked to."""
 _DELIVERY = 60.0
 """Seconds that delivery of the new run may take before its environment is removed."""
+_STARTING = 2.0
+"""Seconds that a courier may take to begin."""
 
 
 @dataclass(frozen=True)
@@ -274,13 +277,20 @@ def _run(words: Sequence[str], folder: Path, variables: Mapping[str, str], stdou
 
 def _wait(home: Path, ids: Sequence[str]) -> list[str]:
     """The courier runs in the environment that is about to be removed: let it finish."""
-    layout, deadline = Layout(home), time.monotonic() + _DELIVERY
+    layout, begun = Layout(home), time.monotonic()
     waiting = list(ids)
-    while waiting and time.monotonic() < deadline:
+    while True:
         waiting = [id for id in waiting if not report(layout, id).complete]
-        if waiting:
-            time.sleep(0.1)
-    return [f"run {id} is not delivered yet: `runcast deliver` goes on with it" for id in waiting]
+        spent = time.monotonic() - begun
+        if not waiting or spent > _DELIVERY or (spent > _STARTING and not _carried(layout, waiting)):
+            return [f"run {id} is not delivered yet: `runcast deliver` goes on with it" for id in waiting]
+        time.sleep(0.1)
+
+
+def _carried(layout: Layout, ids: Sequence[str]) -> bool:
+    """Whether a courier works for one of these runs."""
+    folders = [path for id in ids for path in layout.delivery(id, "any").parent.glob("*")]
+    return any(DeliveryFolder(path).is_held() for path in folders)
 
 
 def _outcome(
