@@ -80,7 +80,7 @@ def test_an_environment_with_the_code_of_a_folder(tmp_path: Path) -> None:
         "# mine==0.1, from a folder of that machine\n# lost==3, from a folder of that machine\n", {}
     )
 
-    missing = install(python, wanted, tmp_path, {"mine": tmp_path / "src"})
+    missing = install(sys.executable, python, wanted, tmp_path, {"mine": tmp_path / "src"})
 
     done = subprocess.run([python, "-c", "import mine; print(mine.VALUE)"], capture_output=True, text=True)
     assert done.stdout == "7\n"

@@ -196,7 +196,7 @@ def _environment(
     wanted = packages.plan(requirements.decode("utf-8", "replace"), wishes.replaced)
     tell(f"making an environment of {len(wanted.lines)} packages with {places.python}")
     made = packages.create(places.python, folder / "env")
-    missing = packages.install(made, wanted, folder, _sources(places.tree, wanted))
+    missing = packages.install(places.python, made, wanted, folder, _sources(places.tree, wanted))
     return places._replace(python=str(made)), missing
 
 

@@ -52,7 +52,7 @@ def plan(requirements: str, replaced: Mapping[str, str]) -> Plan:
         name = normal(found["name"]) if found else ""
         seen.add(name)
         if name == "pip" or (line.startswith("#") and not _FOLDER.match(line)):
-            continue  # the environment brings its own pip
+            continue  # it does not run, it installs
         if name in wanted:
             lines.append(f"{name}=={wanted[name]}")
         elif line.startswith("#") and found:
@@ -93,7 +93,7 @@ def create(python: str, folder: Path) -> Path:
     Raises:
         ReproductionError: `venv` failed.
     """
-    done = _call([python, "-m", "venv", str(folder)])
+    done = _call([python, "-m", "venv", "--without-pip", str(folder)])
     if done.returncode:
         raise ReproductionError(
             f"{python} cannot make a virtual environment: {_last(done)}; "
@@ -102,11 +102,12 @@ def create(python: str, folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def install(python: Path, found: Plan, folder: Path, sources: Mapping[str, Path]) -> list[str]:
+def install(base: str, python: Path, found: Plan, folder: Path, sources: Mapping[str, Path]) -> list[str]:
     """Install what the plan says, exactly and with nothing else; gives what stays missing, in words.
 
     Args:
-        python: of the environment.
+        base: interpreter whose pip does the work.
+        python: of the environment, which has no pip.
         folder: for the file that pip reads.
         sources: name → folder that holds a package's code.
 
@@ -116,7 +117,7 @@ def install(python: Path, found: Plan, folder: Path, sources: Mapping[str, Path]
     requirements = folder / "requirements.txt"
     requirements.write_text("".join(f"{line}\n" for line in found.lines))
     if found.lines:
-        _pip(python, ["--requirement", str(requirements)])
+        _pip(base, python, ["--requirement", str(requirements)])
     missing = []
     for name, version in found.folders.items():
         if name in sources:
@@ -126,10 +127,10 @@ def install(python: Path, found: Plan, folder: Path, sources: Mapping[str, Path]
     return missing
 
 
-def _pip(python: Path, arguments: Sequence[str]) -> None:
+def _pip(base: str, python: Path, arguments: Sequence[str]) -> None:
     # Without dependencies: the list is whole, and exactly what worked, whatever its packages say they need.
-    command = [str(python), "-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check"]
-    done = _call([*command, *arguments])
+    command = [base, "-m", "pip", "--python", str(python), "--no-input", "--disable-pip-version-check"]
+    done = _call([*command, "install", "--no-deps", *arguments])
     if done.returncode:
         raise ReproductionError(explain(done.stdout + done.stderr))
 
