@@ -129,6 +129,7 @@ def test_the_public_names_are_these() -> None:
         "current_run",
         "load_model",
         "log",
+        "reproducible",
         "runs",
         "seed_everything",
         "select",
