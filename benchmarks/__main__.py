@@ -19,6 +19,7 @@ PARTS = {
     "training": "training",
     "media": "media",
     "files": "files",
+    "tb_read": "tb_read",
 }
 """Part → its module, whose ``rows()`` measures."""
 
