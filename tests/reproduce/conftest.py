@@ -110,6 +110,7 @@ def _environment() -> dict[str, str]:
 def repo(project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Repo:
     """A repository with one commit, and on top of it a training script that is not committed."""
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+    monkeypatch.setattr("tempfile.tempdir", None)  # it remembers the folder of before
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     made = Repo(project)
     made.git("init", "-q")
