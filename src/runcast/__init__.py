@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Video,
     )
     from runcast.models import load_model
+    from runcast.reproduce.scope import reproducible
     from runcast.seeds import seed_everything
     from runcast.selector import select
 
@@ -80,6 +81,7 @@ __all__ = [
     "current_run",
     "load_model",
     "log",
+    "reproducible",
     "runs",
     "seed_everything",
     "select",
@@ -88,6 +90,7 @@ __all__ = [
 
 
 _LAZY = {
+    "reproducible": "runcast.reproduce.scope",
     "load_model": "runcast.models",
     "runs": "runcast.catalog",
     "seed_everything": "runcast.seeds",

@@ -8,6 +8,7 @@
     │   └── RunFinishedError    a call on a run that is over (only with ``strict=True``)
     ├── JournalError            a journal cannot be read
     │   └── FormatError         written by a newer runcast than this one
+    ├── ReproductionError       a past run cannot be run again: the message says what is gone
     ├── SourceError             a tracker's run cannot be read; others may
     └── DeliveryError           raised by a backend, answered by the courier
         ├── Retry               try the same batch again, later
@@ -47,6 +48,10 @@ class FormatError(JournalError):
 
 class SourceError(RuncastError):
     """A run of a tracker cannot be read (any more); the message says what, why and the mend."""
+
+
+class ReproductionError(RuncastError):
+    """A past run cannot be run again; the message says what is gone, why and the mend."""
 
 
 class DeliveryError(RuncastError):
