@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-# The helper modules beside this file; the suite runs with importlib's import mode, which adds no path.
-sys.path.append(str(Path(__file__).parent))
+# The helper modules beside this file, and the stand-in for W&B's server; the suite runs with importlib's
+# import mode, which adds no path.
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from wandb_delivery import Delivery
-from wandb_loopback import Loopback, loopback
+
+from wandb_server import Server
 
 
 @pytest.fixture
@@ -48,15 +50,15 @@ def make_delivery(tmp_path: Path, private_home: Path) -> Callable[[], Delivery]:
 
 
 @pytest.fixture
-def server() -> Iterator[Loopback]:
+def server() -> Iterator[Server]:
     """A W&B server on loopback; afterwards, no question may have gone unanswered."""
-    with loopback() as running:
+    with Server() as running:
         yield running
-    assert not running.unknown
+    assert not running.unknown, "\n".join(running.unknown)
 
 
 @pytest.fixture
-def online(delivery: Delivery, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+def online(delivery: Delivery, server: Server, monkeypatch: pytest.MonkeyPatch) -> Delivery:
     """A run, online at the loopback server, uploaded at its end."""
     monkeypatch.setenv("WANDB_API_KEY", "fake" * 10)
     delivery.options = {"base_url": server.url, "live": False}

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from wandb_loopback import Loopback
 
 from runcast.backends.wandb import WandbBackend, WandbOptions, runcast_backends
 from runcast.backends.wandb.options import key_source, resolve_mode, run_url
 from runcast.errors import Halt
 from runcast.plugins import Capabilities
+from wandb_server import Server
 
 KEY = "fake" * 10
 
@@ -78,14 +78,14 @@ def test_doctor_offline(private_home: Path, tmp_path: Path) -> None:
 
 
 def test_doctor_online(
-    private_home: Path, tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch
+    private_home: Path, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is asked; a refused key shows with its mend; the key itself never shows."""
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     options = WandbOptions(base_url=server.url, dir=str(tmp_path))
     good = WandbBackend.diagnose(options)
     assert f"{server.url} answers, as me" in [finding.what for finding in good]
-    server.status = 401
+    server.fail(status=401)
     bad = WandbBackend.diagnose(options)
     assert [finding.ok for finding in bad].count(False) == 1
     assert "wandb login" in " ".join(finding.what + finding.mend for finding in bad)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from wandb_delivery import SECOND, START, Delivery, client, finished, metrics
-from wandb_loopback import Loopback
 
 from runcast.errors import Halt, Retry
 from runcast.records import Artifact, Metrics, Params, Record, Tags
+from wandb_server import Server
 
 RUN = "0123abcd4567ef89"
 
@@ -35,7 +35,7 @@ def whole(delivery: Delivery) -> list[Record]:
     ]
 
 
-def check(server: Loopback) -> None:
+def check(server: Server) -> None:
     """Everything of `whole` is at the server."""
     assert [(row["_step"], row["_timestamp"], row["_runtime"]) for row in server.rows(RUN)] == [
         (step, (START + seconds * SECOND) / 1e9, seconds) for step, seconds in ((0, 1), (7, 3))
@@ -43,20 +43,20 @@ def check(server: Loopback) -> None:
     assert server.rows(RUN)[1]["runcast/step/val/acc"] == 1
     assert server.exits == {RUN: 1}
     run = server.runs[RUN]
-    assert (run["project"], run["displayName"], run["groupName"], run["jobType"]) == (
+    assert (run.project.name, run.display_name, run.group, run.job_type) == (
         "digits", "baseline", "g", "train",
     )  # fmt: skip
-    assert run["tags"] == ["task:digits"]
+    assert run.tags == ["task:digits"]
     assert server.config(RUN)["lr"] == 0.1
     assert server.config(RUN)["runcast"]["status"] == "failed"
     assert server.summary(RUN)["loss"] == 0.5
     [(key, artifact)] = server.artifacts.items()
-    assert artifact["committed"]
-    assert artifact["artifactCollectionName"] == "model"
+    assert artifact.committed
+    assert artifact.artifact_sequence.name == "model"
     assert server.files[f"{key}/weights.bin"] == b"weights"
 
 
-def test_a_run_arrives_at_its_end(online: Delivery, server: Loopback) -> None:
+def test_a_run_arrives_at_its_end(online: Delivery, server: Server) -> None:
     """The call that delivers the run's end returns when all of it is at the server; the key is in no file."""
     online.deliver(whole(online))
     check(server)
@@ -66,7 +66,7 @@ def test_a_run_arrives_at_its_end(online: Delivery, server: Loopback) -> None:
     assert not [path for path in mine if path.is_file() and b"fakefake" in path.read_bytes()]
 
 
-def test_delivered_again_is_not_uploaded_again(online: Delivery, server: Loopback) -> None:
+def test_delivered_again_is_not_uploaded_again(online: Delivery, server: Server) -> None:
     """What has arrived is not sent again, even with the memory lost; only the owner is asked for."""
     online.deliver(whole(online))
     server.calls.clear()
@@ -77,52 +77,51 @@ def test_delivered_again_is_not_uploaded_again(online: Delivery, server: Loopbac
 
 
 def test_live_rows_arrive_before_the_end(
-    online: Delivery, server: Loopback, monkeypatch: pytest.MonkeyPatch
+    online: Delivery, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With live upload the first rows are at the server while the run goes on, the rest at its end."""
-    monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "0.2")
+    monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "1")
     online.options["live"] = True
     records = whole(online)
     backend = online.open()
     backend.deliver(records[:5])
-    with server.changed:
-        assert server.changed.wait_for(lambda: server.rows(RUN), timeout=30)
+    server.wait_for(lambda: server.rows(RUN))
     assert not server.exits
     backend.deliver(records[5:])
     backend.close()
     check(server)
 
 
-def test_a_dead_server_is_a_retry_and_the_run_arrives_later(online: Delivery, server: Loopback) -> None:
+def test_a_dead_server_is_a_retry_and_the_run_arrives_later(online: Delivery, server: Server) -> None:
     """Records before the end are taken without a server; the end is acknowledged only when it has arrived."""
     records = whole(online)
-    server.status = 503
+    server.fail(status=503)
     online.deliver(records[:4])
     with pytest.raises(Retry, match="503"):
         online.deliver(records[4:])
-    server.status = 0
+    server.heal()
     online.deliver(records[4:])
     check(server)
 
 
-def test_a_refused_key_halts_at_once(online: Delivery, server: Loopback) -> None:
+def test_a_refused_key_halts_at_once(online: Delivery, server: Server) -> None:
     """HTTP 401 names the server and both ways to mend it, and never shows the key."""
-    server.status = 401
+    server.fail(status=401)
     with pytest.raises(Halt, match=r"refuses the key: run `wandb login.*WANDB_API_KEY") as caught:
         online.open()
     assert "fakefake" not in str(caught.value)
 
 
-def test_a_key_refused_at_the_end_halts(online: Delivery, server: Loopback) -> None:
+def test_a_key_refused_at_the_end_halts(online: Delivery, server: Server) -> None:
     """A key that stops being valid in mid-run halts the delivery when the upload is due."""
     backend = online.open()
-    server.status = 401
+    server.fail(status=401)
     with pytest.raises(Halt, match="refuses the key"):
         backend.deliver(whole(online))
     backend.close()
 
 
-def test_names_with_dots_keep_their_axis(online: Delivery, server: Loopback) -> None:
+def test_names_with_dots_keep_their_axis(online: Delivery, server: Server) -> None:
     """A dotted name with steps of its own: W&B's client, to which a bare dot is nesting, changes nothing."""
     dotted = Metrics(time=START, step=1, values={"val.acc": 0.5})
     online.deliver([online.started, metrics(0, loss=1.0), metrics(5, loss=1.0), dotted, finished()])
@@ -138,18 +137,18 @@ def test_names_with_dots_keep_their_axis(online: Delivery, server: Loopback) -> 
     ("message", "answer"), [("the database sleeps", Retry), ("permission denied to access digits", Halt)]
 )
 def test_an_upload_that_the_server_refuses(
-    online: Delivery, server: Loopback, message: str, answer: type[Exception]
+    online: Delivery, server: Server, message: str, answer: type[Exception]
 ) -> None:
     """What W&B's client was told is in the message; missing rights halt, anything else is tried again."""
-    server.broken["UpsertBucket"] = message
+    server.fail(on="UpsertBucket", message=message)
     with pytest.raises(answer, match=message):
         online.deliver(whole(online))
-    server.broken.clear()
+    server.heal()
     online.deliver(whole(online))
     check(server)
 
 
-def test_the_client_dies_with_its_starter(online: Delivery, server: Loopback) -> None:
+def test_the_client_dies_with_its_starter(online: Delivery, server: Server) -> None:
     """A worker that is killed outright leaves no upload behind."""
     online.options["live"] = True
     (online.home / "options.json").write_text(json.dumps(online.options))
@@ -176,21 +175,20 @@ os.kill(os.getpid(), 9)
     assert not uploaders(online.folder)
 
 
-def test_close_ends_the_client(online: Delivery, server: Loopback) -> None:
+def test_close_ends_the_client(online: Delivery, server: Server) -> None:
     """Closing in mid-run leaves no process of W&B's behind, soon."""
     online.options["live"] = True
     backend = online.open()
     backend.deliver(whole(online)[:4])
-    with server.changed:
-        assert server.changed.wait_for(lambda: RUN in server.runs, timeout=30)
+    server.wait_for(lambda: RUN in server.runs)
     assert len(uploaders(online.folder)) == 1
     backend.close()
     assert not uploaders(online.folder)
 
 
-def test_a_run_that_goes_on_is_uploaded_whole(online: Delivery, server: Loopback) -> None:
+def test_a_run_that_goes_on_is_uploaded_whole(online: Delivery, server: Server) -> None:
     """After a second part the server has the new rows and the new end; the folder is one."""
-    server.count_override = 0  # a server that lets the client overwrite its lines
+    server.state.count_override = 0  # a server that lets the client overwrite its lines
     online.deliver(whole(online))
     online.deliver([online.started, metrics(8, 70, loss=0.25), finished(seconds=80)])
     assert [row["_step"] for row in server.rows(RUN)] == [0, 7, 8]
@@ -199,7 +197,7 @@ def test_a_run_that_goes_on_is_uploaded_whole(online: Delivery, server: Loopback
 
 
 def test_the_command_of_an_offline_run_uploads_it(
-    delivery: Delivery, server: Loopback, monkeypatch: pytest.MonkeyPatch
+    delivery: Delivery, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`wandb sync FOLDER` brings an offline run to a server."""
     delivery.deliver(whole(delivery))
