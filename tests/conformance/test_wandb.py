@@ -12,6 +12,7 @@ import pytest
 from runcast.backends.wandb import WandbBackend
 from runcast.plugins import OpenRun
 from runcast.testing import BackendContract, ReadBack
+from runcast.testing.readback import Reference
 
 from .leveldb import chunks
 
@@ -57,6 +58,8 @@ class TestWandb(BackendContract):
             note=said.notes,
             texts=texts,
             artifacts=said.artifacts,
+            models=said.models,
+            inputs=said.inputs,
             status=own.get("status", "") if said.ended else "running",
             experiment=said.project,
             name=said.name,
@@ -71,6 +74,8 @@ class _Said:
         self.config: dict[str, Any] = {}
         self.rows: list[dict[str, Any]] = []
         self.artifacts: dict[str, dict[str, bytes]] = {}
+        self.models: dict[str, str] = {}
+        self.inputs: list[str] = []
         self.tags: list[str] = []
         self.notes = self.project = self.name = ""
         self.ended = False
@@ -96,10 +101,24 @@ class _Said:
             ]  # a value of media has more
             self.rows.append({_key(item): json.loads(item.value_json) for item in plain})
         elif kind == "artifact":
-            entries = record.artifact.manifest.contents
-            self.artifacts[record.artifact.name] = {e.path: Path(e.local_path).read_bytes() for e in entries}
+            self._artifact(record.artifact)
         elif kind == "exit":
             self.ended = True
+
+    def _artifact(self, artifact: Any) -> None:
+        """What the script calls an artifact, an input, a model; a table's own artifact is none of these."""
+        metadata = json.loads(artifact.metadata or "{}")
+        if artifact.type == "run_table":
+            return
+        if artifact.use_after_commit:
+            self.inputs.append(artifact.name)
+        elif "flavor" in metadata:
+            self.models[artifact.name] = metadata["flavor"]
+        else:
+            self.artifacts[artifact.name] = {
+                e.path: Reference(e.ref.encode()) if e.ref else Path(e.local_path).read_bytes()
+                for e in artifact.manifest.contents
+            }
 
     def history(self, axes: dict[str, str], names: dict[str, str], files: Path) -> tuple[Any, Any]:
         """Points and texts; the step of a value stands in its axis's column, else in ``_step``."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from runcast.plugins import Capabilities, Change
 from runcast.records import Scalar
-from runcast.testing.readback import Point, ReadBack
+from runcast.testing.readback import Point, ReadBack, Reference
 
 _FIELDS = {
     "params": "params",
@@ -87,6 +87,10 @@ def differences(expected: ReadBack, got: ReadBack, view: View) -> list[str]:
         wanted, seen = getattr(expected, field), getattr(got, field)
         if seen is not None and view.said(seen, [wanted]) != wanted:
             found.append(f"{field}: {_look(seen)}, not {_look(wanted)}; no change reports it")
+    for field, compare in _OPTIONAL.items():
+        wanted, seen = getattr(expected, field), getattr(got, field)
+        if seen is not None and wanted is not None:
+            found += compare(wanted, seen, view)
     return found
 
 
@@ -161,6 +165,8 @@ def _texts(name: str, wanted: list[tuple[int, str]], seen: list[tuple[int, str]]
 
 
 def _files(name: str, wanted: Mapping[str, bytes], seen: Mapping[str, bytes], view: View) -> list[str]:
+    if any(isinstance(content, Reference) for content in wanted.values()):
+        return []
     full = {f"{name}/{path}": content for path, content in wanted.items()}
     found = {}
     for path, content in seen.items():
@@ -180,6 +186,39 @@ def _status(wanted: str, seen: str, view: View) -> list[str]:
 
 def _parent(wanted: str, seen: str, view: View) -> list[str]:
     return [] if wanted == seen else [f"parent: {seen!r}, not {wanted!r}"]
+
+
+def _steps(name: str, wanted: list[int], seen: list[int], view: View) -> list[str]:
+    if not view.holds("exactly_once"):
+        wanted, seen = sorted(set(wanted)), sorted(set(seen))
+    same = sorted(wanted) == sorted(seen) or view.reported(name, "skipped")
+    return [] if same else [f"at steps {sorted(seen)}, not {sorted(wanted)}; no change reports it"]
+
+
+def _samples(name: str, wanted: list[Any], seen: list[Any], view: View) -> list[str]:
+    if len(wanted) != len(seen):
+        return [f"{len(seen)} samples, not {len(wanted)}"]
+    found = []
+    for (time, value), (shown_time, shown) in zip(sorted(wanted), sorted(seen), strict=True):
+        if abs(time - shown_time) > max(view.time_resolution, 1_000_000):
+            found.append(f"time {shown_time}, not {time}")
+        if not same_value(name, value, shown, view):
+            found.append(f"{shown!r}, not {value!r}")
+    return found[:5]
+
+
+def _flavor(name: str, wanted: str, seen: str, view: View) -> list[str]:
+    same = wanted == seen or view.reported(name, "degraded")
+    return [] if same else [f"flavor {seen!r}, not {wanted!r}; no change reports it"]
+
+
+def _names(what: str) -> Callable[[list[str], list[str], View], list[str]]:
+    def compare(wanted: list[str], seen: list[str], view: View) -> list[str]:
+        there = sorted(view.said(name, wanted) for name in seen)
+        asked = sorted(name for name in wanted if name in there or not view.reported(name, "skipped"))
+        return [] if there == asked else [f"{what}: {_look(there)}, not {_look(asked)}"]
+
+    return compare
 
 
 def _points(name: str, wanted: list[Point], seen: list[Point], view: View) -> list[str]:
@@ -267,4 +306,11 @@ _COMPARE: dict[str, Callable[..., list[str]]] = {
     "artifacts": _mapping("artifact", _files),
     "status": _status,
     "parent": _parent,
+}
+_OPTIONAL: dict[str, Callable[..., list[str]]] = {
+    "media": _mapping("media", _steps),
+    "system": _mapping("system metric", _samples),
+    "traces": _names("traces"),
+    "models": _mapping("model", _flavor),
+    "inputs": _names("inputs"),
 }

@@ -11,18 +11,24 @@ import msgspec
 
 from runcast.records import (
     Artifact,
+    Define,
+    Environment,
     FileRef,
+    Input,
     Lost,
     Media,
     Metrics,
+    Model,
     Note,
     Params,
     Record,
     RunFinished,
     RunStarted,
+    System,
     Tags,
+    Trace,
 )
-from runcast.testing import hostile
+from runcast.testing import hostile, samples
 
 START = 1_700_000_000_000_000_000
 """ns since 1970 of the first record."""
@@ -201,10 +207,45 @@ def values() -> Story:
     return story.text("t", 0, "é\n😀\t\\n").say(Note, text="é\n😀\t\\n").finish()
 
 
+def media() -> Story:
+    """A value of each type that is no number, twice each, the second time with the same content."""
+    story = Story().start()
+    for step in range(2):
+        for key, type_, files, data in samples.media():
+            refs = [story.file(path, content) for path, content in files]
+            text = "<b>hello</b>" if type_ == "html" else None
+            story.say(
+                Media, key=key, step=step, type=type_, text=text, file=refs[0] if refs else None,
+                files=refs[1:], data=data, caption=f"{key} at {step}",
+            )  # fmt: skip
+        story.metrics(step, loss=0.5)
+    return story.finish()
+
+
+def everything() -> Story:
+    """One record of each kind that is neither a number nor a picture."""
+    story = Story().start(origin={"tracker": "other", "id": "abc", "extra": {"sweep": "s1"}})
+    story.say(Environment, values=samples.ENVIRONMENT, files=[story.file("diff.patch", b"--- a\n+++ b\n")])
+    story.say(Define, key="val/acc", goal="maximize", summary=["max", "last"])
+    story.say(Input, **samples.dataset())
+    for step in range(3):
+        story.metrics(step, val__acc=0.5 + step / 10)
+        story.say(System, values={"cpu/percent": 12.5 + step, "memory/used": 1024 * (step + 1)})
+    story.say(Trace, **samples.trace(story.now))
+    story.say(Model, **samples.model(story))
+    remote = FileRef("big.bin", "", 0, uri="s3://bucket/big.bin")
+    story.say(
+        Artifact, name="remote", type="dataset", files=[remote], digest=hashlib.sha256(b"remote").hexdigest(),
+        aliases=["best"], metadata={"rows": 3}, description="far away",
+    )  # fmt: skip
+    return story.metrics(3, val__acc=0.7).finish()
+
+
 STORIES: Mapping[str, Callable[[], Story]] = {
     story.__name__: story
     for story in (
         small, training, varied, steps, resumed, crashed, killed, empty, artifact, long, names, values,
+        media, everything,
     )
 }  # fmt: skip
 """Name → the function that tells it anew."""

@@ -56,6 +56,8 @@ class MemoryBackend(Backend):
 
     def _check(self, record: Artifact) -> None:
         for file in record.files:
+            if file.uri:
+                continue
             inside = {"", ".", ".."}.isdisjoint(file.path.split("/")) and "\0" not in file.path
             if not inside or not file.sha256.isalnum() or not self._run.blob(file).is_file():
                 raise Reject(f"memory: artifact {record.name!r}: {file.path!r} cannot be kept: log it again")
