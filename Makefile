@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types check bench clean
+.PHONY: demo test lint types check bench soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/runcast demo
@@ -22,6 +22,10 @@ check: test lint types
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
+
+# Random kills: SOAK_KILLS=1000, or SOAK_SECONDS=3600; SOAK_SEED repeats one.
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.soak
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

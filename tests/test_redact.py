@@ -94,6 +94,11 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redact, "_known", ())
 
 
+@pytest.mark.fault(
+    "F27",
+    how="known forms of keys and passwords",
+    outcome="masked",
+)
 @pytest.mark.parametrize("text", LEAKS)
 def test_planted_secret_is_masked(text: str) -> None:
     """A secret in a URL, a header, a command line or an assignment does not survive."""

@@ -12,46 +12,92 @@ Importing this package imports no tracker's client, no NumPy and no torch.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runcast.artifacts import Reference
 from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
-from runcast.media import Text
 from runcast.run import Run
 from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
     from runcast.catalog import runs
+    from runcast.media import (
+        Audio,
+        Calibration,
+        ConfusionMatrix,
+        Embedding,
+        FeatureImportance,
+        Figure,
+        Graph,
+        Histogram,
+        Html,
+        Image,
+        Mesh,
+        Object3D,
+        PointCloud,
+        PrCurve,
+        RocCurve,
+        Table,
+        Text,
+        Video,
+    )
+    from runcast.models import load_model
+    from runcast.seeds import seed_everything
     from runcast.selector import select
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audio",
+    "Calibration",
     "ConfigError",
+    "ConfusionMatrix",
     "DeliveryError",
+    "Embedding",
+    "FeatureImportance",
+    "Figure",
+    "Graph",
     "Halt",
+    "Histogram",
+    "Html",
+    "Image",
+    "Mesh",
+    "Object3D",
+    "PointCloud",
+    "PrCurve",
+    "Reference",
     "Reject",
     "Retry",
+    "RocCurve",
     "Run",
     "RuncastError",
+    "Table",
     "Text",
     "UsageError",
+    "Video",
     "__version__",
     "current_run",
+    "load_model",
     "log",
     "runs",
+    "seed_everything",
     "select",
     "start",
 ]
 
 
+_LAZY = {
+    "load_model": "runcast.models",
+    "runs": "runcast.catalog",
+    "seed_everything": "runcast.seeds",
+    "select": "runcast.selector",
+}
+"""Name → its module, loaded when it is asked for; every other name is one of the media values."""
+
+
 def __getattr__(name: str) -> Any:
-    """Load what only readers need when it is asked for."""
-    if name == "runs":
-        from runcast.catalog import runs
-
-        return runs
-    if name == "select":
-        from runcast.selector import select
-
-        return select
+    """Load what a script may never need when it is asked for."""
+    if name in __all__:
+        return getattr(import_module(_LAZY.get(name, "runcast.media")), name)
     raise AttributeError(f"module 'runcast' has no attribute {name!r}")

@@ -7,27 +7,32 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from runcast import artifacts, codec, normalize
+from runcast import codec, normalize
 from runcast.courier import progress
 from runcast.errors import RunFinishedError, UsageError
-from runcast.journal import Blobs, JournalWriter, digest
-from runcast.media import Text, Value
+from runcast.journal import Blobs, JournalWriter
+from runcast.media.value import is_media
 from runcast.receipts import Ref
-from runcast.records import Artifact, Lost, Media, Metrics, Note, Params, Record, RunFinished, Status, Tags
+from runcast.records import Environment, Lost, Metrics, Note, Params, Record, RunFinished, Status, Tags
 from runcast.redact import key_pattern, redact_text, redact_tree
+from runcast.run_files import RunFiles
+from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
 from runcast.trouble import Trouble
 
 if TYPE_CHECKING:
     from runcast.config import Config
     from runcast.courier.report import RunReport
+    from runcast.traces import OpenTraces
+
+LOOKING = 5.0
+"""Seconds that the end of a run waits, at most, for its surroundings: a run of a moment is soon over."""
 
 
-class Run:
+class Run(RunFiles, RunTraces):
     """One run, on any rank and in any mode. Made by `runcast.start`.
 
     Attributes:
@@ -68,6 +73,7 @@ class Run:
         self._status: Status = "running"
         self._secret_names = key_pattern(getattr(config.settings, "redact", []))
         self._trouble = Trouble(strict=config.settings.strict, keep=self._keep_loss)
+        self._traces: OpenTraces | None = None
         self._ending = Ending(self._end_at_exit, self._wait_at_exit)
         if self._owner:
             on_exit(self._ending)
@@ -119,12 +125,11 @@ class Run:
             step = checked
         if step >= self._next_step:
             self._next_step = step + 1
-        numbers, media, problems = normalize.metrics(values, _is_media)
+        numbers, media, problems = normalize.metrics(values, is_media)
         if numbers:
             self._writer.append(codec.encode_metrics(Metrics(time=now, step=step, values=numbers)), True)
         if media or problems:
-            self._log_media(media, step, now)
-            self._trouble.tell(problems, now)
+            self._trouble.tell([*problems, *self._log_media(media, step, now)], now)
         return None
 
     def log_metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
@@ -148,45 +153,6 @@ class Run:
     def set_note(self, text: str) -> None:
         """Describe the run in prose; the last description stays."""
         self._say(lambda now: Note(time=now, text=redact_text(str(text))), True, [])
-
-    def log_artifact(
-        self,
-        path: str | os.PathLike[str],
-        name: str | None = None,
-        *,
-        type: str = "file",
-        aliases: Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Keep a file or a folder as it is now; changing or deleting it afterwards does no harm.
-
-        Args:
-            path: a file, or a folder, which is taken with all below it; links may not lead out of it.
-            name: what to call it; the last part of `path` where left out.
-            type: ``model``, ``dataset``, ``file``, ...
-            aliases: moving names, such as ``best``.
-            metadata: anything JSON-like.
-        """
-        if self._writer is None or self._finished or self._session is None:
-            return self._refuse("log_artifact")
-        now = time.time_ns()
-        title = name or Path(path).resolve().name
-        try:
-            files, left_out = artifacts.collect(path, Blobs(self._session.layout.blobs))
-        except (UsageError, OSError) as error:
-            return self._trouble.tell([normalize.Problem(title, str(error), "")], now)
-        problems = [normalize.Problem(title, f"left out of the artifact: {text}", "") for text in left_out]
-        extra, more = normalize.params(metadata or {})
-        record = Artifact(
-            time=now,
-            name=title.replace("/", "_"),
-            type=str(type),
-            files=files,
-            digest=digest(files),
-            aliases=[str(alias) for alias in aliases],
-            metadata=self._redacted(extra),
-        )
-        return self._say(lambda _: record, bool(files), problems + more)
 
     def child(self, name: str | None = None, **arguments: Any) -> Run:
         """Start a run nested in this one; takes what `runcast.start` takes, experiment excepted."""
@@ -260,12 +226,23 @@ class Run:
                 problems = [*problems, normalize.Problem("", f"cannot be written: {error}", "")]
         return self._trouble.tell(problems, now)
 
-    def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> None:
+    def _describe(self, values: dict[str, Any]) -> None:
+        """Record what the run runs in."""
+        self._say(lambda now: Environment(time=now, values=values), bool(values), [])
+
+    def _log_media(self, media: Mapping[str, Any], step: int, now: int) -> list[normalize.Problem]:
+        from runcast.media import record  # only scripts with media pay for it
+
+        if self._writer is None or self._session is None:
+            return []
+        blobs = Blobs(self._session.layout.blobs)
+        problems: list[normalize.Problem] = []
         for key, value in media.items():
-            if isinstance(value, Text) and self._writer is not None:
-                text = redact_text(value.text)
-                record = Media(time=now, key=key, step=step, type="text", text=text, caption=value.caption)
-                self._writer.append(codec.encode(record))
+            records, found = record(key, value, step, now, blobs, self._secret_names)
+            for one in records:
+                self._writer.append(codec.encode(one))
+            problems += found
+        return problems
 
     def _redacted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return redact_tree(values, self._secret_names)[0]
@@ -289,7 +266,13 @@ class Run:
         self._wait(max(0.0, self._config.settings.finish_timeout - spent))
 
     def _finish(self, status: Status, timeout: float | None, error: str | None) -> None:
-        if self._end(status, error):
+        limit = self._config.settings.finish_timeout if timeout is None else timeout
+        try:
+            if self._owner and not self._finished and self._session is not None and os.getpid() == self._pid:
+                self._session.settle(self.id, min(limit, LOOKING) if status == "finished" else 0.0)
+        finally:  # whoever is impatient loses nothing
+            ended = self._end(status, error)
+        if ended:
             self._wait(timeout)
 
     def _end(self, status: Status, error: str | None) -> bool:
@@ -299,9 +282,12 @@ class Run:
             return False
         if not self._owner or os.getpid() != self._pid:
             return False  # a forked or joined process is done, the run is not
+        self._session.settle(self.id, LOOKING, here=True)
         me = object()
         if self.__dict__.setdefault("_ended_by", me) is not me:  # in one step: threads may finish at once
             return False
+        if self._traces is not None:
+            self._traces.end_all()
         self._trouble.settle(time.time_ns())
         self._finished = True
         self._status = status
@@ -326,7 +312,3 @@ def _is_plain_end(error: BaseException) -> bool:
 def _is_interrupt(error: BaseException) -> bool:
     """Ctrl-C; or an asyncio task that was cancelled (by name: not every script needs asyncio)."""
     return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError"
-
-
-def _is_media(value: object) -> bool:
-    return isinstance(value, Value)

@@ -18,12 +18,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
+from runcast.capture import Job
 from runcast.courier.client import CourierProcess
+from runcast.courier.closing import is_described
 from runcast.courier.command import interpreter
 from runcast.journal import Layout, ProcessLock
 
 if TYPE_CHECKING:  # importing them costs 0.2 s, and the training thread seldom needs them
     from runcast.courier.inline import CourierThreads
+    from runcast.courier.watch import Watch
     from runcast.plugins.backend import Backend
 
 _sessions: dict[Path, Session] = {}
@@ -31,6 +36,7 @@ _open_runs: list[Ending] = []
 _uncaught: list[BaseException] = []
 _locks: list[ProcessLock] = []
 _hooked = False
+_POLL = 0.02
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 
@@ -54,6 +60,9 @@ class Session:
         self.process = _lock(layout)
         self.courier = CourierProcess(layout, self.process)
         self._threads: CourierThreads | None = None
+        self._watch: Watch | None = None
+        self._late: dict[str, Callable[[], None]] = {}
+        self._jobs: dict[str, Job] = {}  # the courier's
         self._pid = os.getpid()
 
     def announce(
@@ -62,9 +71,19 @@ class Session:
         options: dict[str, dict[str, Any]],
         classes: dict[str, type[Backend]],
         delivery: str,
+        job: Job,
     ) -> None:
-        """Begin to deliver a run: by the courier process, or by threads where it has to be."""
+        """Begin to deliver a run, and to look after it: by the courier process, or by threads.
+
+        Args:
+            run: its id.
+            options: name of each backend → its options.
+            classes: the script's own backends, which no other process can import.
+            delivery: see `runcast.config.Settings`.
+            job: what to record of the run's surroundings.
+        """
         if delivery == "later":
+            self._watch_here(run, job, lambda: None)
             return
         # Without a Python to start there is no process: threads are the next best.
         in_threads = delivery == "thread" or interpreter() is None
@@ -73,12 +92,51 @@ class Session:
             from runcast.courier.inline import CourierThreads
 
             self._threads = CourierThreads(self.layout)
-        for name in threaded:
-            if self._threads is not None:
-                self._threads.announce(run, name, classes.get(name), options[name])
         distant = {name: values for name, values in options.items() if name not in threaded}
-        if distant:
-            self.courier.announce(run, distant)
+        if distant and not threaded:
+            self.courier.announce(run, distant, msgspec.to_builtins(job))
+            self._jobs[run] = job
+            return
+        threads = self._threads
+
+        def deliver() -> None:
+            if threads is not None:
+                for name in threaded:
+                    threads.announce(run, name, classes.get(name), options[name])
+            if distant:
+                self.courier.announce(run, distant, {})
+
+        deliver()
+        self._watch_here(run, job, deliver)
+
+    def _watch_here(self, run: str, job: Job, again: Callable[[], None]) -> None:
+        """Without a courier process, a thread of this one does its other work too."""
+        if not (job.wants_more or job.interval):
+            return
+        if self._watch is None:
+            from runcast.courier.watch import Watch
+
+            self._watch = Watch(self.layout, lambda run: self._late[run]())
+        self._late[run] = again
+        self._watch.add(run, job)
+
+    def settle(self, run: str, timeout: float, *, here: bool = False) -> None:
+        """Wait until the run's surroundings are recorded, so that its last word comes after them.
+
+        Args:
+            run: its id.
+            timeout: seconds, at most.
+            here: wait only for a thread of this process, whose work would be lost.
+        """
+        if self._watch is not None:
+            self._watch.settle(run, timeout)
+        job = None if here else self._jobs.pop(run, None)
+        if job is None or not job.wants_more or os.getpid() != self._pid:
+            return
+        deadline = time.monotonic() + timeout
+        while not is_described(self.layout.journal(run), job.generation) and time.monotonic() < deadline:
+            self.courier.check()
+            time.sleep(_POLL)
 
     def wake(self) -> None:
         """Deliver what there is now."""
@@ -90,6 +148,8 @@ class Session:
 
     def close(self) -> None:
         """The process ends: the courier goes on alone, the threads stop."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._threads is not None:
             self._threads.close()
         self.courier.close()

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runcast import codec, ranks
+import msgspec
+
+from runcast import capture, codec, ranks
 from runcast.config import Config, load
 from runcast.config.preflight import preflight, public_options
+from runcast.config.routes import check_backends
 from runcast.config.settings import Profile
 from runcast.courier.closing import beginnings, close_dead
+from runcast.entries import BUILTIN
 from runcast.errors import ConfigError, UsageError
-from runcast.journal import Ends, JournalWriter, Layout, ends
+from runcast.journal import Ends, JournalWriter, ends, is_alive
 from runcast.notices import warn
 from runcast.records import Media, Metrics, RunStarted
 from runcast.redact import key_pattern, redact_text, redact_tree
@@ -82,10 +87,13 @@ def start(
 
     chosen = list(settings.backends) or ([] if classes else _by_profile(settings.profile))
     options = preflight([*chosen, *classes.values()], settled)
+    check_backends(settings.routes, options, BUILTIN)
     here = _session(settled.base / settings.dir)
-    if distributed and resume is None and ranks.rank() == 0 and beginnings(here.layout.journal(run_id)):
-        resume = run_id  # the same job, started again by its queue
-    started, next_step, generation = _first_record(here.layout, run_id, resume, experiment, name)
+    if distributed and resume is None and beginnings(here.layout.journal(run_id)):
+        resume = run_id  # the same job, started again by its queue; or another rank was here first
+    started, next_step, generation = _first_record(
+        here, run_id, resume, experiment, name, among_ranks=distributed
+    )
     if ranks.rank() > 0:
         return _enter(_joined(settled, here, started, generation, next_step, options))
     parent_id = parent.id if isinstance(parent, Run) else parent
@@ -102,6 +110,9 @@ def start(
         host=os.uname().nodename,
         base=str(settled.base),
         backends={backend: _public(values, settings.redact) for backend, values in options.items()},
+        routes={
+            name: msgspec.to_builtins(settings.routes[name]) for name in options if name in settings.routes
+        },
     )
     writer = _writer(settled, here, run_id, generation)
     writer.append(codec.encode(record))
@@ -117,7 +128,7 @@ def start(
         generation=generation,
         starter=start,
     )
-    here.announce(run_id, options, classes, settings.delivery)
+    here.announce(run_id, options, classes, settings.delivery, _surroundings(run, generation))
     try:
         if params is not None:
             run.log_params(params)
@@ -164,6 +175,26 @@ def log(values: Mapping[str, Any], step: int | None = None) -> None:
     elif not getattr(log, "told", False):
         log.told = True  # type: ignore[attr-defined]  # once per process
         warn("runcast.log: no run is going on, so nothing was logged; call runcast.start first")
+
+
+def _surroundings(run: Run, generation: int) -> capture.Job:
+    """Record what costs nothing; gives what the courier is to record."""
+    settings = run._config.settings
+    values = capture.at_start(settings.capture, run._redacted)
+    seeds = sys.modules.get("runcast.seeds")
+    done = seeds.last() if seeds is not None else None
+    if done is not None:
+        values["seeds"] = msgspec.to_builtins(done)
+    run._describe(values)
+    return capture.Job(
+        parts=list(settings.capture),
+        git=values.get("git", {}),
+        pid=os.getpid(),
+        generation=generation,
+        interval=settings.system_interval,
+        energy=settings.energy,
+        folder=str(run._config.base),
+    )
 
 
 def _enter(run: Run) -> Run:
@@ -276,16 +307,19 @@ def _resumed_id(resume: str | Mapping[str, Any] | None) -> str | None:
 
 
 def _first_record(
-    layout: Layout,
+    here: Session,
     run_id: str,
     resume: str | Mapping[str, Any] | None,
     experiment: str,
     name: str | None,
+    *,
+    among_ranks: bool,
 ) -> tuple[RunStarted, int, int]:
     """How the run began (or begins), its next step, and the generation of this process."""
     fresh = RunStarted(time=0, run=run_id, experiment=str(experiment), name=str(name or f"run-{run_id[:6]}"))
     if resume is None:
         return fresh, 0, 0
+    layout = here.layout
     folder = layout.journal(run_id)
     if Path(run_id).name != run_id or not folder.is_dir():
         raise ConfigError(f"no run {run_id!r} in {layout.root} to resume; `runcast runs` lists them")
@@ -295,8 +329,30 @@ def _first_record(
     firsts = [segment.first for segment in segments if isinstance(segment.first, RunStarted)]
     started = min(firsts, key=lambda record: record.time, default=fresh)
     generation = 1 + max((segment.header.generation for segment in segments), default=0)
+    if among_ranks:
+        generation = _generation_of_ranks(here, segments, generation)
+    segments = [segment for segment in segments if segment.header.generation < generation]
     step = resume.get("step") if isinstance(resume, Mapping) else None
     return started, step if isinstance(step, int) else _next_step(segments), generation
+
+
+def _generation_of_ranks(here: Session, segments: list[Ends], otherwise: int) -> int:
+    """The generation that living ranks of this launch have begun, `otherwise` where this one is the first.
+
+    It is not one that this process was in before, nor, for rank 0, one that has a rank 0 already.
+    """
+    headers = [segment.header for segment in segments if not segment.header.courier]
+    left = max((h.generation for h in headers if h.process == here.process), default=-1)
+    begun = {s.header.generation for s in segments if isinstance(s.first, RunStarted)}
+    taken = begun if ranks.rank() == 0 else set()
+    return max(
+        (
+            h.generation
+            for h in headers
+            if h.generation > left and h.generation not in taken and is_alive(here.layout.alive, h.process)
+        ),
+        default=otherwise,
+    )
 
 
 def _next_step(segments: list[Ends]) -> int:

@@ -13,16 +13,23 @@ from hypothesis import strategies as st
 from runcast import catalog
 from runcast.records import (
     Artifact,
+    Define,
+    Environment,
     FileRef,
+    Input,
     Lost,
     Media,
     Metrics,
+    Model,
     Note,
     Params,
     Record,
     RunFinished,
     RunStarted,
+    Span,
+    System,
     Tags,
+    Trace,
 )
 
 if TYPE_CHECKING:
@@ -38,13 +45,34 @@ plain = st.recursive(
 times = st.integers(0, 2**62)
 steps = st.integers(-(2**63), 2**63 - 1)
 hexes = st.sampled_from(["a" * 64, "b" * 64])
-files = st.lists(st.builds(FileRef, text, hexes, st.integers(0, 2**40)), max_size=2)
+file = st.builds(FileRef, text, hexes, st.integers(0, 2**40), uri=st.sampled_from(["", "s3://b/k"]))
+files = st.lists(file, max_size=2)
+span = st.builds(
+    Span,
+    id=hexes,
+    name=text,
+    start=times,
+    end=times,
+    error=st.none() | text,
+    inputs=plain,
+    attributes=st.dictionaries(text, plain, max_size=1),
+)
 records: st.SearchStrategy[Record] = st.one_of(
     st.builds(Metrics, time=times, step=steps, values=st.dictionaries(keys, scalars, max_size=3)),
     st.builds(Params, time=times, values=st.dictionaries(keys, plain, max_size=3)),
     st.builds(Tags, time=times, values=st.dictionaries(keys, text, max_size=2)),
     st.builds(Note, time=times, text=text),
-    st.builds(Media, time=times, key=keys, step=steps, type=st.just("text"), text=text),
+    st.builds(
+        Media,
+        time=times,
+        key=keys,
+        step=steps,
+        type=st.sampled_from(["text", "image", "roc_curve"]),
+        text=st.none() | text,
+        file=st.none() | file,
+        files=files,
+        data=st.dictionaries(text, plain, max_size=2),
+    ),
     st.builds(
         Artifact,
         time=times,
@@ -55,6 +83,31 @@ records: st.SearchStrategy[Record] = st.one_of(
         aliases=st.lists(text, max_size=2),
         metadata=st.dictionaries(text, plain, max_size=1),
     ),
+    st.builds(
+        Model,
+        time=times,
+        name=st.sampled_from(["m", "n"]),
+        flavor=st.sampled_from(["sklearn", "pyfunc"]),
+        files=files,
+        digest=hexes,
+        step=st.none() | steps,
+        example=plain,
+        data=st.dictionaries(text, plain, max_size=1),
+    ),
+    st.builds(
+        Input,
+        time=times,
+        name=text,
+        type=text,
+        digest=text,
+        run=st.none() | text,
+        files=files,
+        metadata=st.dictionaries(text, plain, max_size=1),
+    ),
+    st.builds(Environment, time=times, values=st.dictionaries(keys, plain, max_size=2), files=files),
+    st.builds(System, time=times, values=st.dictionaries(keys, scalars, max_size=2)),
+    st.builds(Define, time=times, key=keys, goal=st.sampled_from([None, "minimize", "maximize"])),
+    st.builds(Trace, time=times, id=hexes, spans=st.lists(span, max_size=2)),
     st.builds(Lost, time=times, key=keys, reason=text, count=st.integers(1, 9)),
     st.builds(RunFinished, time=times, status=st.sampled_from(["finished", "failed", "killed"]), error=text),
     st.builds(
@@ -76,15 +129,19 @@ plans = st.lists(st.tuples(st.integers(1, 7), st.integers(0, 9), st.booleans()),
 def summary(points: list[tuple[int, int, Any]]) -> dict[str, Any]:
     """One metric, the plain way."""
     values = [value for _, _, value in points]
-    numbers = [value for value in values if value == value]
+    numbers = [(value, step) for step, _, value in points if value == value]
+    smallest = min(numbers, key=lambda pair: pair[0], default=(None, None))
+    largest = max(numbers, key=lambda pair: pair[0], default=(None, None))
     return {
         "count": len(points),
         "step": points[-1][0],
         "time": points[-1][1],
         "first": values[0],
         "last": values[-1],
-        "min": min(numbers, default=None),
-        "max": max(numbers, default=None),
+        "min": smallest[0],
+        "max": largest[0],
+        "min_step": smallest[1],
+        "max_step": largest[1],
     }
 
 

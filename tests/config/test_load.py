@@ -164,7 +164,7 @@ for _ in range(100):
     ("arguments", "words"),
     [
         ({"strikt": True}, "argument: there is no setting `strikt`; do you mean `strict`?"),
-        ({"nonsense": True}, "known: backends, delivery"),
+        ({"nonsense": True}, "known: backends, capture"),
         ({"profile": {"budgt": "free"}}, "do you mean `profile.budget`?"),
         (
             {"profile": {"budget": "cheap"}},

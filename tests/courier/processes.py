@@ -36,8 +36,13 @@ def script(fake: Any, body: str, **settings: Any) -> subprocess.CompletedProcess
 
 def couriers(fake: Any) -> list[str]:
     """The courier's processes that work in this test's folder."""
+    return [line for line in listed() if "runcast.courier" in line and str(fake.root) in line]
+
+
+def listed() -> list[str]:
+    """Pid and command line of every process."""
     listing = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if "runcast.courier" in line and str(fake.root) in line]
+    return listing.splitlines()[1:]
 
 
 def layout_of(fake: Any) -> Layout:

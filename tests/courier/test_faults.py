@@ -73,6 +73,11 @@ def test_a_secret_of_the_options_is_asked_for(fake: Any, monkeypatch: pytest.Mon
     )
 
 
+@pytest.mark.fault(
+    "F28",
+    how="a plugin that is missing when the run is delivered",
+    outcome="that backend pauses and is named",
+)
 def test_a_backend_of_the_script_alone_is_named_by_deliver(fake: Any) -> None:
     """After the script's death no plugin has that name: paused with a reason, not a loop."""
     script(
@@ -136,6 +141,11 @@ def test_a_courier_leaves_no_lock_of_a_dead_trainer(fake: Any) -> None:
     until(lambda: not couriers(fake))
 
 
+@pytest.mark.fault(
+    "F19",
+    how="a child that logs 3,000 records and waits for them",
+    outcome="one courier, one run, each record once",
+)
 def test_a_forked_child_leaves_its_parents_courier_alone(fake: Any) -> None:
     """However much a child logs and waits: one courier, and the run is over when its owner says so."""
     with runcast.start("exp", backends=["fake"], config=fake.config()) as run:

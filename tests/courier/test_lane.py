@@ -95,6 +95,11 @@ def test_a_poisonous_record_goes_aside_and_the_rest_goes_on(world: World) -> Non
     assert world.folder.load_cursor().rejected == 1
 
 
+@pytest.mark.fault(
+    "F13",
+    how="one name of one record is refused",
+    outcome="the record's other names arrive",
+)
 def test_a_poisonous_name_does_not_take_its_neighbours_along(world: World) -> None:
     """Within one call, only the refused name is kept back."""
     world.tracker.poison = {"bad"}
@@ -146,6 +151,11 @@ def test_wrong_credentials_pause_the_backend_and_lose_nothing(world: World) -> N
     assert world.steps == [0, 1]
 
 
+@pytest.mark.fault(
+    "F02",
+    how="a courier that dies after the tracker has answered, before the cursor is written",
+    outcome="delivered again from the saved state: nothing twice",
+)
 def test_death_between_delivery_and_cursor_doubles_nothing(world: World, mocker: Any) -> None:
     """The next courier begins from the saved state, which undoes what was not acknowledged."""
     world.metrics(0, 1)

@@ -39,6 +39,11 @@ def test_a_tracker_that_asks_for_more_time_gets_it() -> None:
     assert Backoff(draw=lambda: 1.0).fail(after=0.1) == 1.0
 
 
+@pytest.mark.fault(
+    "F12",
+    how="NaN, infinity, negative and huge wishes",
+    outcome="held to 0 to 300 s",
+)
 @pytest.mark.parametrize(
     ("asked", "given"), [(None, 0), (-1, 0), (2, 2), (1e9, 300), (math.inf, 0), (math.nan, 0)]
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +17,8 @@ import runcast
 from runcast.courier.catchup import deliver, find_pending
 from runcast.courier.report import RunReport, report
 from runcast.journal import Layout
+
+from .processes import listed
 
 
 def script(fake: Any, body: str, **settings: Any) -> subprocess.Popen[str]:
@@ -71,6 +71,11 @@ def test_a_run_is_delivered_when_the_block_ends(fake: Any) -> None:
     assert (found.status, found.complete, found.backends[0].records) == ("finished", True, 103)
 
 
+@pytest.mark.fault(
+    "F01",
+    how="a script that kills itself while its courier lives",
+    outcome="its last words arrive; the run ends `crashed` at their time",
+)
 def test_kill_9_of_the_trainer_loses_no_acknowledged_record(fake: Any) -> None:
     """The courier delivers the last words and ends the run as crashed, at their time."""
     process = script(
@@ -104,6 +109,11 @@ ENDINGS = {
 }
 
 
+@pytest.mark.fault(
+    "F22",
+    how="exception, Ctrl-C, `sys.exit`, `os._exit`, SIGTERM",
+    outcome="`failed`, `killed`, `finished` or `failed`, `crashed`, `crashed`",
+)
 def test_the_status_tells_how_the_script_ended(fake: Any) -> None:
     """Finished, failed, killed and crashed are told apart, without a signal handler of ours."""
     processes = [
@@ -126,6 +136,11 @@ def test_the_status_tells_how_the_script_ended(fake: Any) -> None:
     assert dict(zip(ENDINGS, [found.status for found in reports], strict=True)) == ENDINGS
 
 
+@pytest.mark.fault(
+    "F22",
+    how="a script that never calls `finish`",
+    outcome="its true status; its traceback is still shown",
+)
 def test_a_run_without_a_block_ends_with_the_script(fake: Any) -> None:
     """A script that never calls finish still gets its true status, and its traceback is still shown."""
     start = "runcast.start('exp', name={!r}, backends=['fake'], config=config).log({{'a': 1}})\n{}"
@@ -140,6 +155,11 @@ def test_a_run_without_a_block_ends_with_the_script(fake: Any) -> None:
     assert {found.name: found.status for found in reports} == {"plain": "finished", "failing": "failed"}
 
 
+@pytest.mark.fault(
+    "F02",
+    how="a worker process killed within `deliver`",
+    outcome="started again; nothing lost, nothing twice",
+)
 @pytest.mark.parametrize("mode", ["die", "crash-after"])
 def test_a_worker_that_dies_loses_and_doubles_nothing(fake: Any, mode: str) -> None:
     """Killed before or after the data reached the tracker: each record arrives once."""
@@ -153,6 +173,11 @@ def test_a_worker_that_dies_loses_and_doubles_nothing(fake: Any, mode: str) -> N
     assert fake.steps(run.id) == list(range(500))
 
 
+@pytest.mark.fault(
+    "F09",
+    how="`deliver` never returns",
+    outcome="its worker is killed at its deadline; delivered when the tracker is well",
+)
 def test_a_hung_tracker_is_killed_and_tried_again(fake: Any) -> None:
     """A call that never returns costs its own process, not the run."""
     fake.set("hang")
@@ -165,6 +190,11 @@ def test_a_hung_tracker_is_killed_and_tried_again(fake: Any) -> None:
     assert fake.steps(run.id) == [0]
 
 
+@pytest.mark.fault(
+    "F22",
+    how="a tracker that is down at the end",
+    outcome="the script ends within its `finish_timeout`; the courier goes on",
+)
 def test_finish_does_not_wait_for_a_tracker_that_is_down(fake: Any, capsys: Any) -> None:
     """The wait is bounded, the message names the backend and the error, and the courier goes on."""
     fake.set("down")
@@ -202,6 +232,11 @@ def test_the_courier_outlives_the_trainer(fake: Any) -> None:
     assert fake.steps(the_report(fake).run) == [7]
 
 
+@pytest.mark.fault(
+    "F14",
+    how="a tracker that wants a key",
+    outcome="paused, said once; `runcast deliver` completes it after the mend",
+)
 def test_a_paused_backend_is_delivered_after_the_mend(fake: Any, capsys: Any) -> None:
     """Wrong credentials: `finish` returns at once and says what to do; `deliver` completes."""
     fake.set("halt")
@@ -237,6 +272,11 @@ def test_what_was_logged_for_later_is_delivered_later(fake: Any) -> None:
     assert the_report(fake).status == "crashed"
 
 
+@pytest.mark.fault(
+    "F28",
+    how="eight `deliver` at once",
+    outcome="one wins; each record once",
+)
 def test_eight_couriers_at_once_deliver_once(fake: Any) -> None:
     """Concurrent `deliver`s find each other's locks."""
     with runcast.start("exp", backends=["fake"], config=fake.config(delivery="later")) as run:
@@ -261,16 +301,21 @@ def test_many_short_runs_share_one_courier(fake: Any) -> None:
         ids.append(run.id)
 
     assert all(len(fake.received(run_id)) == 3 for run_id in ids)
-    supervisors = [line for line in _processes() if "courier.supervisor" in line and str(fake.root) in line]
+    supervisors = [line for line in listed() if "courier.supervisor" in line and str(fake.root) in line]
     assert len(supervisors) == 1
 
 
+@pytest.mark.fault(
+    "F02",
+    how="the courier itself killed while the script lives",
+    outcome="the script starts another, which goes on",
+)
 def test_a_killed_courier_is_started_again(fake: Any) -> None:
     """`kill -9` of the courier and its workers is noticed at the next flush."""
     with runcast.start("exp", backends=["fake"], config=fake.config()) as run:
         run.log({"loss": 1.0}, step=0)
         assert run.flush(20)
-        for line in _processes():
+        for line in listed():
             if "runcast.courier" in line and str(fake.root) in line:
                 os.kill(int(line.split()[0]), signal.SIGKILL)
         run.log({"loss": 1.0}, step=1)
@@ -313,70 +358,3 @@ def test_a_spawned_child_logs_to_the_same_run(fake: Any) -> None:
     until(complete(fake))
 
     assert sorted(fake.steps(the_report(fake).run)) == [0, 1]
-
-
-def test_delivery_in_threads_needs_no_process(fake: Any) -> None:
-    """Notebooks and tests: the same code, in this process."""
-    before = {line.split()[0] for line in _processes()}
-    with runcast.start("exp", backends=["fake"], config=fake.config(delivery="thread")) as run:
-        run.log({"loss": 1.0}, step=0)
-
-    assert fake.steps(run.id) == [0]
-    new = [line for line in _processes() if line.split()[0] not in before and "courier" in line]
-    assert [line for line in new if str(fake.root) in line] == []
-
-
-def test_a_class_of_the_script_is_a_backend(fake: Any) -> None:
-    """A backend that exists only in the running script is delivered in a thread, beside the others."""
-    from runcast.plugins import Backend, Capabilities, Receipt, Ref
-
-    seen: list[Any] = []
-
-    class Mine(Backend):
-        name = "mine"
-        capabilities = Capabilities()
-
-        def open(self, run: Any) -> Ref:
-            return Ref(id="mine-1")
-
-        def deliver(self, batch: Any) -> Receipt:
-            seen.extend(batch)
-            return Receipt()
-
-    with runcast.start("exp", backends=["fake", Mine], config=fake.config()) as run:
-        run.log({"loss": 1.0}, step=4)
-
-    assert [record.step for record in seen if hasattr(record, "step")] == [4]
-    assert fake.steps(run.id) == [4]
-    assert set(run.refs) == {"fake", "mine"}
-
-
-def test_a_secret_in_the_options_is_not_on_disk(fake: Any) -> None:
-    """Options travel to the courier in memory; the journal holds them masked."""
-    secret = "hunter2hunter2"
-    options = {**fake.options, "folder": f"{fake.folder}"}
-    config = fake.config()
-    config["fake"] = {**options, "control": str(fake.control)}
-    with runcast.start("exp", params={"password": secret}, backends=["fake"], config=config) as run:
-        run.log({"loss": 1.0})
-
-    files = [path for path in (fake.root / "rc").rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if secret.encode() in path.read_bytes()]
-    assert json.loads(json.dumps(fake.received(run.id)))[1]["values"]["password"] != secret
-
-
-def test_what_is_written_is_private(fake: Any) -> None:
-    """Folders 0700, files 0600 (blobs 0400)."""
-    note = Path("note.txt")
-    note.write_text("x")
-    with runcast.start("exp", backends=["fake"], config=fake.config()) as run:
-        run.log_artifact(note)
-
-    for path in (fake.root / "rc").rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0, path
-
-
-def _processes() -> list[str]:
-    listing = subprocess.run(["ps", "-wweo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return listing.splitlines()[1:]

@@ -183,6 +183,11 @@ def test_an_unreadable_config_file_is_named(project: Path) -> None:
         runcast.start("exp")
 
 
+@pytest.mark.fault(
+    "F08",
+    how="a closed port for MLflow, TensorBoard beside it",
+    outcome="calls stay fast, TensorBoard has everything, the report says what waits and why",
+)
 def test_a_dead_server_costs_neither_time_nor_the_other_trackers(project: Path, capsys: Any) -> None:
     """Calls stay fast, TensorBoard has all, MLflow's part waits and says why."""
     with socket.socket() as probe:

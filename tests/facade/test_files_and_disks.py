@@ -20,6 +20,11 @@ from runcast.records import (
 from .saying import LATER, of
 
 
+@pytest.mark.fault(
+    "F26",
+    how="files changed and deleted after the call",
+    outcome="what was there at the call arrives",
+)
 def test_an_artifact_is_kept_as_it_was_at_the_call(run: runcast.Run) -> None:
     """Changing and deleting the file afterwards does no harm."""
     folder = Path("model")
@@ -36,6 +41,11 @@ def test_an_artifact_is_kept_as_it_was_at_the_call(run: runcast.Run) -> None:
     assert {path: blob.read_bytes() for path, blob in files.items()} == {"w.bin": b"first", "sub/x.txt": b"x"}
 
 
+@pytest.mark.fault(
+    "F26",
+    how="links out, loops and FIFOs in a folder",
+    outcome="left out and named; the rest is kept",
+)
 def test_an_artifact_cannot_reach_out_of_its_folder(
     run: runcast.Run, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,6 +77,11 @@ def test_a_missing_file_is_named(run: runcast.Run, caplog: pytest.LogCaptureFixt
     assert of(run, Artifact) == []
 
 
+@pytest.mark.fault(
+    "F27",
+    how="canaries in params, tags, notes, texts and exceptions",
+    outcome="in no file",
+)
 def test_secrets_do_not_reach_the_journal(run: runcast.Run) -> None:
     """In params, tags, notes, text and exceptions."""
     secret = "s3cr3t-p4ssw0rd"

@@ -98,6 +98,11 @@ def bench(folder: Path) -> Iterator[Bench]:
     bench.writer.close()
 
 
+@pytest.mark.fault(
+    "F05",
+    how="a disk with room for 0 to 1,200 bytes, so that writes are short at any place",
+    outcome="no exception, one warning; all records are there, without a gap, once it has room",
+)
 @pytest.mark.parametrize("budget", range(0, 1200, 13))
 def test_a_disk_that_fills_up_loses_nothing(
     bench: Bench, folder: Path, metric: Any, param: Any, read_all: Any, budget: int
@@ -120,6 +125,11 @@ def test_a_disk_that_fills_up_loses_nothing(
     assert (bench.writer.waiting, bench.writer.lost, len(bench.told)) == (0, 0, 2)
 
 
+@pytest.mark.fault(
+    "F05",
+    how="a disk that stays full until the memory for waiting records is full too",
+    outcome="the oldest metrics go, params never; one `lost` record has the exact count",
+)
 def test_over_the_ring_metrics_go_first_and_are_counted(
     bench: Bench, folder: Path, metric: Any, param: Any, read_all: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +176,11 @@ def test_a_loss_during_a_second_outage_is_counted_apart(
     assert len(bench.told) == 4
 
 
+@pytest.mark.fault(
+    "F07",
+    how="20,000 records of 2 KB while the folder is away",
+    outcome="at most 16 MiB wait in memory, the rest is counted",
+)
 def test_memory_is_bounded_while_the_disk_is_away(bench: Bench, metric: Any) -> None:
     """Twenty thousand metrics of 2 KB wait in at most the ring's 16 MiB and what Python adds."""
     bench.disk.broken = {"create": errno.ENOENT}
@@ -193,6 +208,11 @@ def test_small_records_are_bounded_too(bench: Bench) -> None:
     assert used < 1.2 * (1 << 20)
 
 
+@pytest.mark.fault(
+    "F06",
+    how="the 1st, 2nd, 3rd ... write, fsync, open or close fails, before or after it did its work",
+    outcome="the segment is given up, the record written again whole: every record once, no gap",
+)
 @pytest.mark.parametrize("sync", [False, True])
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("call", ["write", "sync", "create", "close"])
@@ -228,6 +248,11 @@ def test_any_single_failure_loses_nothing(
     assert n > 2 or (call == "sync" and not sync)
 
 
+@pytest.mark.fault(
+    "F06",
+    how="fsync fails for a minute",
+    outcome="told once; never tried again on the same file",
+)
 def test_an_fsync_that_keeps_failing_is_told_once_and_costs_no_record(
     folder: Path, metric: Any, read_all: Any
 ) -> None:
@@ -253,6 +278,11 @@ def test_an_fsync_that_keeps_failing_is_told_once_and_costs_no_record(
     bench.writer.close()
 
 
+@pytest.mark.fault(
+    "F07",
+    how="EMFILE, EROFS, EACCES, ENOENT, EDQUOT, ESTALE on opening",
+    outcome="one warning, one try a second; all records are there afterwards",
+)
 @pytest.mark.parametrize(
     "error", [errno.EMFILE, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EDQUOT, errno.ESTALE]
 )

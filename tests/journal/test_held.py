@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runcast import codec
-from runcast.journal import Blobs, digest, hold, settle
+from runcast.journal import Blobs, digest, hold, hold_bytes, hold_copy, settle
 from runcast.journal.held import GONE
 from runcast.records import Artifact, FileRef, Record
 
@@ -88,3 +89,65 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """Nor is a FIFO, which would block for ever."""
     with pytest.raises(OSError, match=r"plain file|directory"):
         hold(tmp_path, Blobs(tmp_path / "blobs"))
+
+
+def test_bytes_can_be_held_in_parts(tmp_path: Path) -> None:
+    """They become one blob, private and read-only, when they are digested."""
+    blobs = Blobs(tmp_path / "blobs")
+    name, size = hold_bytes(blobs, b"head", memoryview(b"body"))
+    record = Artifact(time=1, name="a", type="file", files=[FileRef("a", "", size, held=name)], digest="")
+    (file,) = settle(record, blobs).files
+
+    assert (file.sha256, file.size) == (hashlib.sha256(b"headbody").hexdigest(), 8)
+    assert blobs.path(file.sha256).read_bytes() == b"headbody"
+    assert blobs.path(file.sha256).stat().st_mode & 0o777 == 0o400
+
+
+def test_a_disk_that_is_full_leaves_no_piece(tmp_path: Path) -> None:
+    """Half a file under a name that no record knows would stay for ever."""
+    blobs = Blobs(tmp_path / "blobs")
+    with pytest.raises(TypeError):
+        hold_bytes(blobs, b"head", "no bytes")  # type: ignore[arg-type]  # stands for any failure while writing
+
+    assert list((blobs.root / "held").iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 3_000_001])
+def test_a_copy_is_independent_of_the_original(tmp_path: Path, size: int) -> None:
+    """The kernel copies every byte; what is written into the original afterwards is not in it."""
+    blobs, source = Blobs(tmp_path / "blobs"), tmp_path / "data.bin"
+    content = os.urandom(size)
+    source.write_bytes(content)
+
+    name, copied = hold_copy(source, blobs)
+    source.write_bytes(b"other")
+    file = FileRef("data.bin", "", copied, held=name)
+    settled: Artifact = settle(Artifact(time=1, name="d", type="file", files=[file], digest=""), blobs)
+
+    assert (copied, settled.files[0].size) == (size, size)
+    assert blobs.path(settled.files[0].sha256).read_bytes() == content
+
+
+def test_a_copy_across_file_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel cannot move the bytes between two file systems, they are sent through it."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    blobs, source = Blobs(tmp_path / "blobs"), tmp_path / "data.bin"
+    source.write_bytes(b"weights" * 1000)
+
+    name, _ = hold_copy(source, blobs)
+
+    assert (blobs.root / "held" / name).read_bytes() == b"weights" * 1000
+
+
+def test_a_copy_of_what_is_no_file_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a FIFO, which would block, nor a folder."""
+    blobs = Blobs(tmp_path / "blobs")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(OSError, match=r"is no plain file|Is a directory"):
+            hold_copy(path, blobs)
+    assert list((blobs.root / "held").iterdir()) == []

@@ -44,6 +44,11 @@ def status_of(pid: int) -> int:
         timer.cancel()
 
 
+@pytest.mark.fault(
+    "F01",
+    how="20 bare writers of small segments killed at random moments",
+    outcome="what was acknowledged is read back in order; only the last line may be torn",
+)
 def test_nothing_acknowledged_is_lost_to_kill_9(
     tmp_path: Path, metric: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +82,11 @@ def test_nothing_acknowledged_is_lost_to_kill_9(
     assert total > 1000
 
 
+@pytest.mark.fault(
+    "F19",
+    how="30 forks while three threads log",
+    outcome="the child has its own segment; no deadlock, nothing doubled",
+)
 def test_a_forked_child_has_a_journal_of_its_own(folder: Path, metric: Any, read_all: Any) -> None:
     """30 forks while three threads log: no deadlock, nothing doubled, the parent unaffected."""
     writer = JournalWriter(folder, "r")

@@ -15,6 +15,11 @@ import pytest
 from runcast.journal import JournalWriter
 
 
+@pytest.mark.fault(
+    "F07",
+    how="the run's folder removed while it logs",
+    outcome="told once; goes on in a new segment; what was deleted is counted",
+)
 def test_a_folder_deleted_in_use_is_noticed(folder: Path, metric: Any, read_all: Any) -> None:
     """Somebody removes the run's folder: told once, and what comes later goes into a new segment."""
     told = list[str]()
@@ -61,6 +66,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([shutil.which("umount") or "umount", str(place)], check=True)
 
 
+@pytest.mark.fault(
+    "F05",
+    how="a tmpfs of 256 KiB filled to the last byte",
+    outcome="the same on a real file system",
+)
 def test_a_real_full_disk(small_disk: Path, metric: Any, read_all: Any) -> None:
     """The same on a file system that is really full, and then has room again."""
     folder = small_disk / "journal"

@@ -59,6 +59,11 @@ def plain(records: list[Any]) -> list[Any]:
     ]
 
 
+@pytest.mark.fault(
+    "F15",
+    how="a journal cut at every byte",
+    outcome="exactly the whole lines, nothing reported",
+)
 def test_every_truncation_gives_exactly_the_whole_lines(folder: Path, read_all: Any) -> None:
     """Cut anywhere: the records whose newline is still there come back, and nothing is called damage."""
     ends = [sum(map(len, LINES[: i + 1])) for i in range(len(LINES))]
@@ -70,6 +75,11 @@ def test_every_truncation_gives_exactly_the_whole_lines(folder: Path, read_all: 
         assert damage == []
 
 
+@pytest.mark.fault(
+    "F15",
+    how="zeros at the end, as a power cut leaves",
+    outcome="nothing is lost or reported",
+)
 @pytest.mark.parametrize("cut", [len(WHOLE), len(WHOLE) - 1, len(WHOLE) - 40, len(LINES[0]), 10, 0])
 def test_a_tail_of_zeros_is_nothing(folder: Path, read_all: Any, cut: int) -> None:
     """A file system may leave zeros behind the last bytes after a loss of power."""
@@ -80,6 +90,11 @@ def test_a_tail_of_zeros_is_nothing(folder: Path, read_all: Any, cut: int) -> No
     assert damage == []
 
 
+@pytest.mark.fault(
+    "F16",
+    how="random bytes changed (hypothesis)",
+    outcome="never a wrong record; only touched lines are lost, and counted",
+)
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32))
 def test_random_damage_costs_at_most_the_touched_lines(
@@ -115,6 +130,11 @@ def touched(data: bytearray) -> set[int]:
     return out
 
 
+@pytest.mark.fault(
+    "F16",
+    how="bytes overwritten in the middle",
+    outcome="the report names the range and how many records are missing",
+)
 def test_damage_names_its_bytes(folder: Path, read_all: Any) -> None:
     """A bad line in the middle is reported with its range, and as one missing record."""
     start = len(LINES[0]) + len(LINES[1])
@@ -156,6 +176,11 @@ def test_damage_is_told_once_to_a_reader_that_starts_again(folder: Path) -> None
     assert after.damage == []
 
 
+@pytest.mark.fault(
+    "F17",
+    how="lines of another writer",
+    outcome="refused by their checksum, which the writer's id seeds",
+)
 def test_a_foreign_line_never_validates(folder: Path, read_all: Any) -> None:
     """A line of another writer in the middle of a segment is skipped, not taken for ours."""
     alien = line_of(4, codec.encode(Note(time=1, text="alien")), writer="ffffffffffffffff")
@@ -176,6 +201,11 @@ def test_a_stale_line_counts_once(folder: Path, read_all: Any) -> None:
     assert damage == []
 
 
+@pytest.mark.fault(
+    "F17",
+    how="a segment copied beside itself",
+    outcome="each record once",
+)
 @pytest.mark.parametrize("name", [f"{WRITER}-0000 (copy)", f"{WRITER}-0007", "backup-of-it", "zzz-0000"])
 def test_a_copied_segment_doubles_nothing(folder: Path, read_all: Any, name: str) -> None:
     """A segment's writer stands in its header, whatever somebody called the copy."""
@@ -203,6 +233,11 @@ def test_a_segment_of_another_run_is_passed_over_and_named(folder: Path) -> None
     assert plain(list(read_run(folder.parent))) == RECORDS
 
 
+@pytest.mark.fault(
+    "F17",
+    how="a segment deleted",
+    outcome="the gap is reported with its exact count",
+)
 def test_a_missing_segment_is_counted_exactly(
     folder: Path, read_all: Any, metric: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +264,11 @@ def test_segments_are_read_by_number_not_by_spelling(folder: Path, read_all: Any
     assert plain(read_all(folder)[0]) == RECORDS
 
 
+@pytest.mark.fault(
+    "F28",
+    how="a record of a kind that this version does not know",
+    outcome="passed over and counted",
+)
 def test_an_unknown_kind_is_counted_and_is_no_gap(folder: Path, read_all: Any) -> None:
     """A record of a later version is passed over with a count; nothing is called missing or damaged."""
     later = line_of(3, b'{"kind":"hologram","time":5}')
@@ -249,6 +289,11 @@ def test_a_damaged_header_costs_the_header_only(folder: Path, read_all: Any) -> 
     assert ["damaged" in d.message for d in damage] == [True]
 
 
+@pytest.mark.fault(
+    "F28",
+    how="a segment for newer readers",
+    outcome="refused, not a byte changed, with the command that helps",
+)
 def test_a_newer_format_is_refused_untouched_with_the_mend(folder: Path) -> None:
     """A file for newer readers, even with another form of header, is named, with the command that helps."""
     raw = b'{"format":9,"min_reader":2,"run":["another","form"]}'

@@ -65,6 +65,11 @@ def alarm() -> Iterator[Callable[[Callable[[], None]], None]]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.fault(
+    "F21",
+    how="a handler logs while the same thread is logging",
+    outcome="no deadlock; each record once",
+)
 def test_a_signal_handler_may_log_at_any_moment(folder: Path, metric: Any, read_all: Any, alarm: Any) -> None:
     """A handler logs while the same thread is logging: no deadlock, each record once, written at once."""
     writer = JournalWriter(folder, "r")
@@ -126,6 +131,11 @@ class Interrupted(BaseException):
     """Stands for Ctrl-C."""
 
 
+@pytest.mark.fault(
+    "F21",
+    how="an exception from a signal handler at any point of a call",
+    outcome="what had returned is there, once",
+)
 def test_ctrl_c_at_any_moment_loses_and_doubles_nothing(
     folder: Path, metric: Any, read_all: Any, alarm: Any
 ) -> None:

@@ -6,6 +6,7 @@ Curves are read from the journals themselves; the index holds what is small and 
 from runcast.catalog.index import Rebuilt, rebuild
 from runcast.catalog.model import ArtifactInfo, LossInfo, MediaInfo, RunInfo, Summary
 from runcast.catalog.query import RunList, run, runs
+from runcast.catalog.versions import artifacts
 
 __all__ = [
     "ArtifactInfo",
@@ -15,6 +16,7 @@ __all__ = [
     "RunInfo",
     "RunList",
     "Summary",
+    "artifacts",
     "rebuild",
     "run",
     "runs",

@@ -17,9 +17,12 @@ from pathlib import Path
 
 from runcast.catalog import writer
 from runcast.catalog.database import connect
+from runcast.catalog.lag import is_behind
 from runcast.catalog.state import Head, RunState
 from runcast.catalog.values import text_out
 from runcast.errors import JournalError
+from runcast.journal.blobs import Blobs
+from runcast.journal.held import settle
 from runcast.journal.layout import Layout
 from runcast.journal.reader import read_run
 
@@ -98,6 +101,20 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection | None]:
         yield connection
 
 
+def refresh(connection: sqlite3.Connection, folder: Path) -> None:
+    """Take in what running runs said and the courier has not delivered yet.
+
+    Every run that goes on anywhere is looked at: whoever asks for an artifact wants what was logged just now.
+    """
+    layout = Layout(folder)
+    running = [text_out(id) for (id,) in connection.execute("SELECT id FROM runs WHERE status = 'running'")]
+    behind = [id for id in running if is_behind(connection, layout, id)]
+    done = Rebuilt()
+    _index(connection, layout, behind, done)
+    for id, reason in done.skipped.items():
+        _log.warning("run %s could not be read to its end: %s", id, reason)
+
+
 def _gone_on(connection: sqlite3.Connection, layout: Layout) -> set[str]:
     """Runs that were running when they were indexed, and whose journals were written to since."""
     query = "SELECT id, time_ns FROM runs JOIN readings ON run = n WHERE status = 'running'"
@@ -122,11 +139,12 @@ def _index(connection: sqlite3.Connection, layout: Layout, ids: Sequence[str], d
 
 
 def _index_run(connection: sqlite3.Connection, layout: Layout, id: str) -> bool:
+    blobs = Blobs(layout.blobs)
     for _ in range(2):  # a second time, because the courier may overtake the first
         begun = time.time_ns() - _CLOCK_GRAIN
         state = RunState(Head(id, name=id))
         for record in read_run(layout.run(id)):
-            state.apply(record)
+            state.apply(settle(record, blobs))
         if not state.marks:
             return False  # nothing was logged yet
         if writer.replace(connection, state, begun):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runcast.records import FileRef, Scalar
+from runcast.records import Define, FileRef, Input, Scalar, Trace
 
 if TYPE_CHECKING:
     from runcast.catalog.curves import Point
@@ -20,6 +20,7 @@ class Summary(msgspec.Struct, frozen=True):
         step, time: of the last point that was logged.
         first, last: values of the first and last points logged; NaN and the infinities as they were.
         min, max: over every point but NaN; None where there is none.
+        min_step, max_step: steps of the first points that had these values.
     """
 
     count: int
@@ -29,6 +30,8 @@ class Summary(msgspec.Struct, frozen=True):
     last: Scalar | None
     min: Scalar | None
     max: Scalar | None
+    min_step: int | None = None
+    max_step: int | None = None
 
 
 class ArtifactInfo(msgspec.Struct, frozen=True):
@@ -40,6 +43,9 @@ class ArtifactInfo(msgspec.Struct, frozen=True):
             moves.
         aliases: the names that point here now; ``latest`` is at what was logged last.
         size: bytes, of all files.
+        run, experiment: which run logged it, and where versions count.
+        model: None; or of a model ``flavor``, ``step``, ``signature``, ``example``, ``requirements``,
+            ``register_as`` and ``data``.
     """
 
     name: str
@@ -51,10 +57,14 @@ class ArtifactInfo(msgspec.Struct, frozen=True):
     files: list[FileRef]
     size: int
     time: int
+    run: str = ""
+    experiment: str = ""
+    description: str = ""
+    model: dict[str, Any] | None = None
 
 
 class MediaInfo(msgspec.Struct, frozen=True):
-    """A value that is no number: text, or a file among the blobs."""
+    """A value that is no number: text, or files among the blobs; ``docs/media.md`` has the forms."""
 
     key: str
     step: int
@@ -63,6 +73,8 @@ class MediaInfo(msgspec.Struct, frozen=True):
     text: str | None
     file: FileRef | None
     caption: str | None
+    files: list[FileRef] = []
+    data: dict[str, Any] = {}
 
 
 class LossInfo(msgspec.Struct, frozen=True):
@@ -115,7 +127,50 @@ class RunInfo(msgspec.Struct, frozen=True):
         """Artifacts in the order in which they were logged; asks the catalog."""
         from runcast.catalog import details
 
-        return details.artifacts(self)
+        return [found for found in details.artifacts(self) if found.model is None]
+
+    @property
+    def models(self) -> list[ArtifactInfo]:
+        """Models in the order in which they were logged; asks the catalog."""
+        from runcast.catalog import details
+
+        return [found for found in details.artifacts(self) if found.model is not None]
+
+    def inputs(self) -> list[Input]:
+        """Datasets and artifacts that the run used, as they were logged."""
+        from runcast.catalog import details
+
+        return details.inputs(self)
+
+    def environment(self) -> dict[str, Any]:
+        """What the run ran in; ``docs/capture.md`` has the names."""
+        from runcast.catalog import details
+
+        return details.environment(self)
+
+    def environment_files(self) -> list[FileRef]:
+        """Files about what the run ran in, such as ``diff.patch``."""
+        from runcast.catalog import details
+
+        return details.environment_files(self)
+
+    def traces(self) -> list[Trace]:
+        """Traced calls, in the order in which they were logged."""
+        from runcast.catalog import details
+
+        return details.traces(self)
+
+    def system(self) -> dict[str, Summary]:
+        """Looks at the machine: flat names → summaries; steps mean nothing there."""
+        from runcast.catalog import details
+
+        return details.system(self)
+
+    def definitions(self) -> list[Define]:
+        """How metrics are to be summed up."""
+        from runcast.catalog import details
+
+        return details.definitions(self)
 
     def texts(self) -> list[MediaInfo]:
         """Texts in the order in which they were logged; asks the catalog."""

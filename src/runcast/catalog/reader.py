@@ -67,7 +67,7 @@ def load(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[tup
         for n, key, value in _select(connection, "run, key, value", "tags", part):
             tags[n][text_out(key)] = text_out(value)
         for n, key, *columns in _select(connection, "*", "metrics", part):
-            metrics[n][text_out(key)] = _summary(*columns)
+            metrics[n][text_out(key)] = summary(*columns)
         for n, *head in _select(connection, f"n, {HEAD}", "runs", part):
             values: list[Any] = [text_out(value) if isinstance(value, bytes) else value for value in head]
             known = dict(zip(RunInfo.__struct_fields__, values, strict=False))  # the rest are the dicts
@@ -83,6 +83,7 @@ def _select(
     return connection.execute(query, numbers)
 
 
-def _summary(count: int, step: int, time: int, *numbers: Any) -> Summary:
-    first, last, smallest, largest = (number_out(*numbers[i : i + 2]) for i in range(0, 8, 2))
-    return Summary(count, step, time, first, last, smallest, largest)
+def summary(count: int, step: int, time: int, *rest: Any) -> Summary:
+    """A row of a table of summaries, without run and key."""
+    first, last, smallest, largest = (number_out(*rest[i : i + 2]) for i in range(0, 8, 2))
+    return Summary(count, step, time, first, last, smallest, largest, *rest[8:])

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from runcast.catalog.logged import store_logged
 from runcast.catalog.state import Head, Loss, Mark, RunState, Tally
 from runcast.catalog.values import (
     int64,
@@ -19,13 +20,16 @@ from runcast.catalog.values import (
     text_in,
     text_out,
 )
-from runcast.records import Artifact, Media, Metrics, Record
+from runcast.records import Metrics, Record, System
 
 _HEAD = (
     "id, experiment, name, parent, group_name, job_type, user, host, status, start_ns, end_ns, error, note, "
     "points, lost"
 )
-_TALLY = "count, step, time_ns, first, first_exact, last, last_exact, min, min_exact, max, max_exact"
+_TALLY = (
+    "count, step, time_ns, first, first_exact, last, last_exact, min, min_exact, max, max_exact, "
+    "min_step, max_step"
+)
 _CHUNK = 500  # keys per query; SQLite's oldest limit for parameters is 999
 
 
@@ -41,11 +45,8 @@ def load_state(connection: sqlite3.Connection, run: str, batch: Sequence[Record]
     if n is None:
         return RunState(Head(run, name=run))
     state = RunState(_load_head(connection, n), load_marks(connection, n))
-    keys = sorted({key for record in batch if isinstance(record, Metrics) for key in record.values})
-    for key, *columns in _by_key(connection, n, keys):
-        count, step, time, *numbers = columns
-        pairs = [number_out(*numbers[i : i + 2]) for i in range(0, 8, 2)]
-        state.metrics[text_out(key)] = Tally(count, step, time, *pairs)
+    state.metrics = _load_tallies(connection, n, "metrics", batch, Metrics)
+    state.system = _load_tallies(connection, n, "system", batch, System)
     for key, reason, count, detail in connection.execute(
         "SELECT key, reason, count, detail FROM losses WHERE run = ?", (n,)
     ):
@@ -69,12 +70,29 @@ def load_marks(connection: sqlite3.Connection, n: int) -> dict[str, Mark]:
     }
 
 
-def _by_key(connection: sqlite3.Connection, n: int, keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+def _load_tallies(
+    connection: sqlite3.Connection,
+    n: int,
+    table: str,
+    batch: Sequence[Record],
+    kind: type[Metrics] | type[System],
+) -> dict[str, Tally]:
+    keys = sorted({key for record in batch if isinstance(record, kind) for key in record.values})
+    found = {}
+    for key, count, step, time, *rest in _by_key(connection, n, table, keys):
+        numbers: list[Any] = [number_out(*rest[i : i + 2]) for i in range(0, 8, 2)]
+        found[text_out(key)] = Tally(count, step, time, *numbers, *rest[8:])
+    return found
+
+
+def _by_key(
+    connection: sqlite3.Connection, n: int, table: str, keys: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
     for start in range(0, len(keys), _CHUNK):
         part = [text_in(key) for key in keys[start : start + _CHUNK]]
         yield from connection.execute(
             f"SELECT key, {_TALLY} "  # noqa: S608  # own constants and question marks
-            f"FROM metrics WHERE run = ? AND key IN ({','.join('?' * len(part))})",
+            f"FROM {table} WHERE run = ? AND key IN ({','.join('?' * len(part))})",
             (n, *part),
         )
 
@@ -98,10 +116,11 @@ def store_state(connection: sqlite3.Connection, state: RunState) -> int:
         "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)",
         ((n, text_in(key), text_in(value)) for key, value in state.tags.items()),
     )
-    insert(
-        "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((n, text_in(key), *_tally_row(tally)) for key, tally in state.metrics.items()),
-    )
+    for table, tallies in (("metrics", state.metrics), ("system", state.system)):
+        insert(
+            f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * 15)})",  # noqa: S608  # own words
+            ((n, text_in(key), *_tally_row(tally)) for key, tally in tallies.items()),
+        )
     insert(
         "INSERT OR REPLACE INTO losses VALUES (?, ?, ?, ?, ?)",
         (
@@ -109,14 +128,7 @@ def store_state(connection: sqlite3.Connection, state: RunState) -> int:
             for (key, reason), loss in state.losses.items()
         ),
     )
-    insert(
-        "INSERT OR REPLACE INTO media VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((n, *_media_row(media)) for media in state.media),
-    )
-    insert(
-        "INSERT OR REPLACE INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((n, *_artifact_row(artifact)) for artifact in state.artifacts),
-    )
+    store_logged(connection, n, state)
     return n
 
 
@@ -142,19 +154,5 @@ def _comparable(value: object) -> int | float | None:
 def _tally_row(tally: Tally) -> tuple[object, ...]:
     numbers = (tally.first, tally.last, tally.min, tally.max)
     pairs = [column for number in numbers for column in number_in(number)]
-    return tally.count, int64(tally.step), int64(tally.time), *pairs
-
-
-def _media_row(media: Media) -> tuple[object, ...]:
-    file = media.file
-    place = (None, None, None) if file is None else (text_in(file.path), file.sha256, int64(file.size))
-    text, caption = optional_in(media.text), optional_in(media.caption)
-    moment = (int64(media.step), int64(media.time))
-    return (media.writer, media.seq, text_in(media.key), *moment, text_in(media.type), text, *place, caption)
-
-
-def _artifact_row(artifact: Artifact) -> tuple[object, ...]:
-    files = [[file.path, file.sha256, file.size] for file in artifact.files]
-    what = (text_in(artifact.name), text_in(artifact.type), text_in(artifact.digest), int64(artifact.time))
-    contents = (json_in(artifact.aliases), json_in(artifact.metadata), json_in(files))
-    return (artifact.writer, artifact.seq, *what, *contents)
+    steps = (None if step is None else int64(step) for step in (tally.min_step, tally.max_step))
+    return tally.count, int64(tally.step), int64(tally.time), *pairs, *steps

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
-VERSION = 1
+VERSION = 2
 """Stands in ``PRAGMA user_version``; raised with every change of the tables."""
 
 APPLICATION_ID = 0x52434154
@@ -44,17 +44,43 @@ CREATE TABLE params (run INTEGER NOT NULL, key NOT NULL, json NOT NULL, number, 
 CREATE TABLE tags (run INTEGER NOT NULL, key NOT NULL, value NOT NULL, PRIMARY KEY (run, key));
 CREATE TABLE metrics (
     run INTEGER NOT NULL, key NOT NULL, count INTEGER NOT NULL, step, time_ns,
-    first, first_exact, last, last_exact, min, min_exact, max, max_exact,
+    first, first_exact, last, last_exact, min, min_exact, max, max_exact, min_step, max_step,
     PRIMARY KEY (run, key)
 ) WITHOUT ROWID;
+-- Looks at the machine: columns as of `metrics`; the step is always 0.
+CREATE TABLE system (
+    run INTEGER NOT NULL, key NOT NULL, count INTEGER NOT NULL, step, time_ns,
+    first, first_exact, last, last_exact, min, min_exact, max, max_exact, min_step, max_step,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID;
+CREATE TABLE definitions (run INTEGER NOT NULL, key NOT NULL, goal, summary NOT NULL, PRIMARY KEY (run, key));
 CREATE TABLE media (
     run INTEGER NOT NULL, writer NOT NULL, seq INTEGER NOT NULL,
-    key NOT NULL, step, time_ns, type, text, path, sha256, size, caption,
+    key NOT NULL, step, time_ns, type, text, caption,
+    file,                                  -- JSON: [path, sha256, size] and, of a reference, its URI
+    files NOT NULL, data NOT NULL,         -- JSON: list of these; an object
     PRIMARY KEY (run, writer, seq)
 );
 CREATE TABLE artifacts (
     run INTEGER NOT NULL, writer NOT NULL, seq INTEGER NOT NULL,
     name NOT NULL, type, digest NOT NULL, time_ns, aliases NOT NULL, metadata NOT NULL, files NOT NULL,
+    description,
+    model,                                 -- JSON: what a model has beside; null of any other artifact
+    PRIMARY KEY (run, writer, seq)
+);
+CREATE TABLE inputs (
+    run INTEGER NOT NULL, writer NOT NULL, seq INTEGER NOT NULL,
+    name NOT NULL, type, digest, source_run, time_ns,
+    json NOT NULL,                         -- the whole record
+    PRIMARY KEY (run, writer, seq)
+);
+CREATE INDEX inputs_by_digest ON inputs (digest);
+CREATE TABLE environment (run INTEGER NOT NULL, key NOT NULL, json NOT NULL, PRIMARY KEY (run, key));
+CREATE TABLE environment_files (run INTEGER NOT NULL, path NOT NULL, file NOT NULL, PRIMARY KEY (run, path));
+CREATE TABLE traces (
+    run INTEGER NOT NULL, writer NOT NULL, seq INTEGER NOT NULL,
+    id NOT NULL, name, start_ns, end_ns, spans INTEGER NOT NULL, error,
+    json NOT NULL,                         -- the whole record
     PRIMARY KEY (run, writer, seq)
 );
 CREATE TABLE losses (
@@ -63,7 +89,10 @@ CREATE TABLE losses (
 );
 """
 
-CHILDREN = ("documents", "readings", "writers", "params", "tags", "metrics", "media", "artifacts", "losses")
+CHILDREN = (
+    "documents", "readings", "writers", "params", "tags", "metrics", "system", "definitions", "media",
+    "artifacts", "inputs", "environment", "environment_files", "traces", "losses",
+)  # fmt: skip
 """Tables whose rows belong to a run."""
 
 

@@ -15,16 +15,23 @@ import msgspec
 
 from runcast.records import (
     Artifact,
+    Define,
+    Environment,
+    FileRef,
+    Input,
     Lost,
     Media,
     Metrics,
+    Model,
     Note,
     Params,
     Record,
     RunFinished,
     RunStarted,
     Scalar,
+    System,
     Tags,
+    Trace,
 )
 
 
@@ -77,7 +84,7 @@ class Mark:
 
 @dataclass(slots=True)
 class Tally:
-    """Summary of one metric. NaN counts, but is neither smallest nor largest."""
+    """Summary of one metric. NaN counts, but is neither smallest nor largest; of equals the first counts."""
 
     count: int = 0
     step: int = 0
@@ -86,6 +93,8 @@ class Tally:
     last: Scalar | None = None
     min: Scalar | None = None
     max: Scalar | None = None
+    min_step: int | None = None
+    max_step: int | None = None
 
     def add(self, step: int, time: int, value: Scalar) -> None:
         """One more point."""
@@ -95,9 +104,9 @@ class Tally:
         self.step, self.time, self.last = step, time, value
         if value == value:
             if self.min is None or value < self.min:
-                self.min = value
+                self.min, self.min_step = value, step
             if self.max is None or value > self.max:
-                self.max = value
+                self.max, self.max_step = value, step
 
 
 @dataclass(slots=True)
@@ -119,7 +128,13 @@ class RunState:
     metrics: dict[str, Tally] = field(default_factory=dict)
     losses: dict[tuple[str, str], Loss] = field(default_factory=dict)
     media: list[Media] = field(default_factory=list)
-    artifacts: list[Artifact] = field(default_factory=list)
+    artifacts: list[Artifact | Model] = field(default_factory=list)
+    system: dict[str, Tally] = field(default_factory=dict)
+    definitions: dict[str, Define] = field(default_factory=dict)
+    inputs: list[Input] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+    environment_files: dict[str, FileRef] = field(default_factory=dict)
+    traces: list[Trace] = field(default_factory=list)
 
     def apply(self, record: Record) -> bool:
         """Take one record in; False where it had been applied before."""
@@ -142,7 +157,7 @@ class RunState:
         return msgspec.structs.replace(record, values=new) if new else None
 
     def _apply(self, record: Record) -> None:
-        if isinstance(record, Metrics):
+        if isinstance(record, (Metrics, System)):
             self._count(record)
         elif isinstance(record, Params):
             self.params.update(record.values)
@@ -152,8 +167,17 @@ class RunState:
             self.head.note = record.text
         elif isinstance(record, Media):
             self.media.append(record)
-        elif isinstance(record, Artifact):
+        elif isinstance(record, (Artifact, Model)):
             self.artifacts.append(record)
+        elif isinstance(record, Input):
+            self.inputs.append(record)
+        elif isinstance(record, Trace):
+            self.traces.append(record)
+        elif isinstance(record, Environment):
+            self.environment.update(record.values)
+            self.environment_files.update((file.path, file) for file in record.files)
+        elif isinstance(record, Define):
+            self.definitions[record.key] = record
         elif isinstance(record, Lost):
             loss = self.losses.setdefault((record.key, record.reason), Loss())
             loss.count += record.count
@@ -164,14 +188,16 @@ class RunState:
         elif isinstance(record, RunFinished):
             self._finish(record)
 
-    def _count(self, record: Metrics) -> None:
-        step, time = record.step, record.time
+    def _count(self, record: Metrics | System) -> None:
+        step, time = record.step if isinstance(record, Metrics) else 0, record.time
+        tallies = self.metrics if isinstance(record, Metrics) else self.system
         for key, value in record.values.items():
-            tally = self.metrics.get(key)
+            tally = tallies.get(key)
             if tally is None:
-                tally = self.metrics[key] = Tally()
+                tally = tallies[key] = Tally()
             tally.add(step, time, value)
-        self.head.points += len(record.values)
+        if isinstance(record, Metrics):
+            self.head.points += len(record.values)
 
     def _begin(self, record: RunStarted) -> None:
         mark = self.marks[record.writer]

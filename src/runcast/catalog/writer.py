@@ -66,6 +66,7 @@ def replace(connection: sqlite3.Connection, state: RunState, time: int) -> bool:
     """
     with transaction(connection):
         n = number_of(connection, state.head.id)
+        delivered = n is not None and _is_delivered(connection, n)
         if n is not None:
             for writer, mark in load_marks(connection, n).items():
                 if mark.seq > state.marks.get(writer, Mark()).seq:
@@ -74,8 +75,13 @@ def replace(connection: sqlite3.Connection, state: RunState, time: int) -> bool:
                 connection.execute(f"DELETE FROM {table} WHERE run = ?", (n,))  # noqa: S608  # own constant
         n = _store(connection, state)
         connection.execute("UPDATE runs SET partial = 0 WHERE n = ?", (n,))
-        connection.execute("INSERT INTO readings VALUES (?, ?)", (n, time))
+        if not delivered:  # whom a courier delivers need not be read again
+            connection.execute("INSERT INTO readings VALUES (?, ?)", (n, time))
     return True
+
+
+def _is_delivered(connection: sqlite3.Connection, n: int) -> bool:
+    return connection.execute("SELECT 1 FROM readings WHERE run = ?", (n,)).fetchone() is None
 
 
 def _store(connection: sqlite3.Connection, state: RunState) -> int:

@@ -44,7 +44,7 @@ def examine(everything: bool, timeout: float) -> tuple[list[Value], list[Line]]:
             Line(section="config", ok=False, what=str(error), mend="correct it; the rest uses defaults")
         )
         config = Config(settings=Settings(), base=Path(os.environ.get("PWD", "/")))
-    lines += [*_configuration(config), *_plugins(), *_folder(config), *_clock()]
+    lines += [*_configuration(config), *_plugins(), *_surroundings(config), *_folder(config), *_clock()]
     values = list(_values(config))
     for name, configured in _backends(config, everything):
         lines += backend_lines(name, configured, config, timeout)
@@ -103,6 +103,18 @@ def _values(config: Config) -> Iterator[Value]:
                 )
         else:
             yield Value(key=key, value=show(key, value), origin=config.origins.get(key, "default"))
+
+
+def _surroundings(config: Config) -> Iterator[Line]:
+    """What the courier cannot see for want of a package."""
+    from runcast.system import energy, is_available
+
+    if config.settings.system_interval and not is_available():
+        what = "system metrics are not recorded: psutil is not installed"
+        yield Line(section="system", ok=True, what=what, mend="pip install 'runcast[system]'")
+    if config.settings.energy and not energy.is_available():
+        what = "`energy` is set, and codecarbon is not installed"
+        yield Line(section="system", ok=False, what=what, mend="pip install 'runcast[energy]'")
 
 
 def _plugins() -> Iterator[Line]:

@@ -11,15 +11,13 @@ import typer
 from runcast import catalog
 from runcast.catalog import RunInfo
 from runcast.catalog.curves import curve
-from runcast.catalog.texts import amount, moment, number, span, value
+from runcast.catalog.texts import moment, number, span, value
 from runcast.cli import output
 from runcast.cli.curves import picture
+from runcast.cli.show_logged import cut, logged
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-_LONG = 300
-_TEXTS = 20
 
 
 def show_command(
@@ -33,7 +31,7 @@ def show_command(
     ] = False,
     dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
-    """Show one run: params, metrics, tags, artifacts, texts, and what was lost."""
+    """Show one run: params, metrics, tags, artifacts, models, inputs, media, and what was lost."""
     with output.errors():
         info = catalog.run(run, dir=dir)
         if report:
@@ -66,8 +64,17 @@ def _whole(info: RunInfo, *, curves: bool) -> dict[str, Any]:
     import msgspec
 
     whole = info.to_dict()
-    for name, parts in (("artifacts", info.artifacts), ("media", info.media()), ("losses", info.losses())):
-        whole[name] = msgspec.to_builtins(parts)
+    found = {
+        "artifacts": info.artifacts,
+        "models": info.models,
+        "inputs": info.inputs(),
+        "media": info.media(),
+        "environment": info.environment(),
+        "system": info.system(),
+        "traces": info.traces(),
+        "losses": info.losses(),
+    }
+    whole.update((name, msgspec.to_builtins(parts)) for name, parts in found.items())
     if curves:
         whole["history"] = {key: [list(point) for point in points] for key, points in info.history().items()}
     return whole
@@ -78,12 +85,12 @@ def _parts(info: RunInfo) -> Iterator[RenderableType]:
     if info.note:
         yield output.safe(info.note, most=4000, lines=True)
     if info.params:
-        yield output.table(["param", "value"], [(k, _cut(value(v))) for k, v in info.params.items()])
+        yield output.table(["param", "value"], [(k, cut(value(v))) for k, v in info.params.items()])
     if info.metrics:
         yield _metrics(info)
     if info.tags:
-        yield output.table(["tag", "value"], [(k, _cut(v)) for k, v in info.tags.items()])
-    yield from _logged(info)
+        yield output.table(["tag", "value"], [(k, cut(v)) for k, v in info.tags.items()])
+    yield from logged(info)
 
 
 def _head(info: RunInfo) -> list[tuple[str, RenderableType]]:
@@ -112,23 +119,3 @@ def _metrics(info: RunInfo) -> RenderableType:
         for key, m in info.metrics.items()
     ]
     return output.table(columns, rows, right=columns[1:])
-
-
-def _logged(info: RunInfo) -> Iterator[RenderableType]:
-    if artifacts := info.artifacts:
-        rows = [
-            (f"{a.name}:v{a.version}", a.type, ", ".join(a.aliases), str(len(a.files)), amount(a.size))
-            for a in artifacts
-        ]
-        yield output.table(["artifact", "type", "aliases", "files", "size"], rows, right=["files", "size"])
-    if media := info.media():
-        shown = [(m.key, str(m.step), m.type, _cut(m.text or m.caption or "")) for m in media[:_TEXTS]]
-        title = f"the first {_TEXTS} of {len(media)}" if len(media) > _TEXTS else ""
-        yield output.table(["media", "step", "type", "text"], shown, title=title, right=["step"])
-    if losses := info.losses():
-        lost = [(loss.key, loss.reason, str(loss.count), _cut(loss.detail or "")) for loss in losses]
-        yield output.table(["lost", "because", "count", "what it was"], lost, right=["count"])
-
-
-def _cut(text: str) -> RenderableType:
-    return output.safe(text, most=_LONG)

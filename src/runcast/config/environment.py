@@ -14,6 +14,8 @@ from runcast.config.settings import Settings
 from runcast.errors import ConfigError
 
 PREFIX = "RUNCAST_"
+_PLAIN = frozenset(Settings.__struct_fields__) - {"routes"}
+"""Settings whose values are no JSON."""
 RESERVED = frozenset({"PLUGINS", "DEBUG_LOG", "RUN_ID", "VERSION"})
 """Variables that are no settings: switches for tests and debugging, and what processes tell each other."""
 
@@ -35,9 +37,7 @@ def read(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], li
         if len(path) == 1 and path[0] not in Settings.__struct_fields__:
             _refuse_slip(name, path[0])
             ignored.append(name)
-        elif not all(path) or not _put(
-            tree, path, value if path[0] in Settings.__struct_fields__ else _decode(value)
-        ):
+        elif not all(path) or not _put(tree, path, value if path[0] in _PLAIN else _decode(value)):
             ignored.append(name)
         else:
             origins[".".join(path)] = name

@@ -13,13 +13,16 @@ import msgspec
 
 from runcast.config import environment, files
 from runcast.config.plain import plain
-from runcast.config.settings import Config, Profile, Settings
+from runcast.config.routes import check_routes
+from runcast.config.settings import PARTS, Config, Profile, Settings
 from runcast.errors import ConfigError
 from runcast.redact import redact_value
 
 ARGUMENT = "argument"
 DEFAULT = "default"
-_LISTS = ("backends", "redact")
+_LISTS = ("backends", "redact", "capture")
+_SWITCH = {"true": list(PARTS), "1": list(PARTS), "false": [], "0": [], "none": []}
+"""What ``capture`` may be besides a list."""
 
 
 def load(
@@ -84,6 +87,8 @@ class _Layers:
         """Lay `layer` over what is there; `origin` names it, or the variable of each dotted key."""
         for key, value in layer.items():
             _check(key, value, origin)
+            if key == "capture" and str(value).lower() in _SWITCH:
+                value = _SWITCH[str(value).lower()]
             if key in _LISTS and isinstance(value, str):
                 value = [part.strip() for part in value.split(",") if part.strip()]
             value = plain(value, f"{_origin(key, origin)}: {key}")
@@ -91,7 +96,7 @@ class _Layers:
                 _merge(self.tree.setdefault(key, {}), value)
             else:
                 self.tree[key] = value
-            for leaf in _leaves({key: value}):
+            for leaf in [*_leaves({key: value}), *(["routes"] if key == "routes" else [])]:
                 self.origins[leaf] = _origin(leaf, origin)
 
     def with_dashes(
@@ -102,12 +107,16 @@ class _Layers:
         if isinstance(listed, str):
             listed = [name.strip() for name in listed.split(",")]
         names = [*self.tree, *given, *(listed if isinstance(listed, list) else [])]
+        names += [*self.tree.get("routes", {})]
         spelled = {name.lower().replace("-", "_"): name for name in names if isinstance(name, str)}
         renamed = {spelled.get(key, key) if isinstance(v, dict) else key: v for key, v in tree.items()}
+        if isinstance(routes := renamed.get("routes"), dict):
+            renamed["routes"] = {spelled.get(key, key): table for key, table in routes.items()}
         dotted = {}
         for key, variable in variables.items():
-            head, dot, tail = key.partition(".")
-            dotted[(spelled.get(head, head) if dot else head) + dot + tail] = variable
+            above = "routes." if key.startswith("routes.") else ""
+            head, dot, tail = key[len(above) :].partition(".")
+            dotted[above + (spelled.get(head, head) if dot else head) + dot + tail] = variable
         return renamed, dotted
 
     def settings(self) -> Settings:
@@ -117,17 +126,19 @@ class _Layers:
             ConfigError: a value of the wrong kind.
         """
         raw = {key: value for key, value in self.tree.items() if key in Settings.__struct_fields__}
+        routes = check_routes(raw.pop("routes", {}), lambda key: _origin(key, self.origins), unknown)
         try:
             settings = msgspec.convert(raw, Settings, strict=False)
         except msgspec.ValidationError as error:
             raise self._wrong(raw, str(error)) from None
-        if not math.isfinite(settings.finish_timeout):
-            raise self._wrong(raw, "Expected a finite number of seconds - at `$.finish_timeout`")
+        for key in ("finish_timeout", "system_interval"):
+            if not math.isfinite(getattr(settings, key)):
+                raise self._wrong(raw, f"Expected a finite number of seconds - at `$.{key}`")
         if "\0" in settings.dir:
             raise self._wrong(raw, "Expected a path without NUL - at `$.dir`")
         directory = os.path.expanduser(settings.dir)  # noqa: PTH111  # the pathlib form raises without a home
         return msgspec.structs.replace(
-            settings, dir=directory, backends=list(dict.fromkeys(settings.backends))
+            settings, dir=directory, backends=list(dict.fromkeys(settings.backends)), routes=routes
         )
 
     def _wrong(self, raw: dict[str, Any], message: str) -> ConfigError:
@@ -148,6 +159,9 @@ def _check(key: str, value: Any, origin: str | Mapping[str, str]) -> None:
     if key not in Settings.__struct_fields__:
         if not isinstance(value, dict):
             raise unknown(key, Settings.__struct_fields__, _origin(key, origin))
+    elif key == "routes":
+        if not isinstance(value, dict):
+            raise ConfigError(f"{_origin(key, origin)}: `routes` holds tables, such as [routes.mlflow]")
     elif key != "profile":
         if isinstance(value, dict):
             raise ConfigError(f"{_origin(key, origin)}: `{key}` is a single value, not a table")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -25,6 +25,29 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     framework: Literal["pytorch", "tensorflow", "sklearn", "mixed"] | None = None
 
 
+Part = Literal["git", "command", "python", "packages", "machine", "gpu"]
+PARTS: tuple[Part, ...] = get_args(Part)
+"""What `Settings.capture` may name; ``docs/capture.md`` says what each records."""
+
+
+class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of a run goes to one backend; ``docs/routing.md`` has the rules.
+
+    Attributes:
+        include: patterns, shell style; where any is given, only names that one of them matches go there.
+        exclude: patterns of names that do not go there.
+        rename: name, or pattern with one ``*`` → what it is called there.
+        every: only steps that are a multiple of this go there.
+        sample: share of the points that go there, drawn by a hash of name and step.
+    """
+
+    include: list[str] = []
+    exclude: list[str] = []
+    rename: dict[str, str] = {}
+    every: Annotated[int, msgspec.Meta(ge=1)] = 1
+    sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """runcast's own settings; a backend's options stand under the backend's name.
 
@@ -38,6 +61,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         strict: raise on misuse instead of warning; for tests.
         redact: further names whose values are secrets, shell style (``*_pin``).
         enabled: False: every call is accepted and does nothing.
+        capture: what a run records of its surroundings by itself; ``false`` for nothing.
+        system_interval: seconds between two looks at the machine (`runcast.records.System`); 0: none.
+        energy: ISO code of the country, three letters, whose electricity `energy/*` is reckoned with by
+            codecarbon; empty: no reckoning.
+        routes: backend → what goes there, see `Route`.
         profile: see `Profile`.
     """
 
@@ -50,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strict: bool = False
     redact: list[str] = []
     enabled: bool = True
+    capture: list[Part] = msgspec.field(default_factory=lambda: list(PARTS))
+    system_interval: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 15.0
+    energy: Annotated[str, msgspec.Meta(pattern="^([A-Z]{3})?$")] = ""
+    routes: dict[str, Route] = {}
     profile: Profile = Profile()
 
 

@@ -40,15 +40,15 @@ class CourierProcess:
         self._queue: deque[dict[str, Any]] = deque()
         self._outgoing = b""
         self._lock = threading.Lock()
-        self._runs: dict[str, dict[str, dict[str, Any]]] = {}
+        self._runs: dict[str, dict[str, Any]] = {}
         self._environment: dict[str, str] = {}
         self._start_at = 0.0
         self._delay = 0.0
 
-    def announce(self, run: str, backends: dict[str, dict[str, Any]]) -> None:
-        """A run began: deliver it to these backends, with these options."""
-        self._runs[run] = backends
-        self._queue.append({"run": run, "backends": backends})
+    def announce(self, run: str, backends: dict[str, dict[str, Any]], job: dict[str, Any]) -> None:
+        """A run began: deliver it to these backends, with these options; and see to its `Job`."""
+        self._runs[run] = {"run": run, "backends": backends, "job": job}
+        self._queue.append(self._runs[run])
         self.check()
 
     def forget(self, run: str) -> None:
@@ -153,7 +153,7 @@ class CourierProcess:
             if devnull >= 0:
                 os.close(devnull)
         self._queue.clear()  # what was queued for the last one is said here, or out of date
-        self._queue.extend({"run": run, "backends": backends} for run, backends in list(self._runs.items()))
+        self._queue.extend(list(self._runs.values()))
 
     def _reap(self) -> None:
         """The process that we started only starts the courier, and ends at once."""

@@ -16,7 +16,7 @@ import msgspec
 
 from runcast import codec
 from runcast.journal import Ends, Header, JournalWriter, Layout, ends, is_alive
-from runcast.records import RunFinished, RunStarted
+from runcast.records import Environment, RunFinished, RunStarted
 
 
 class WriterEnd(msgspec.Struct):
@@ -84,6 +84,16 @@ def has_living_writer(layout: Layout, run: str) -> bool:
     """Whether more may still come: a process that logged to the run lives and has not finished it."""
     writers = writer_ends(layout.journal(run)).values()
     return any(not end.finished and _may_write(layout, end, writers) for end in writers)
+
+
+def is_described(folder: Path, generation: int) -> bool:
+    """Whether a courier has recorded the surroundings of this generation's trainer."""
+    return any(
+        found.header.courier
+        and found.header.generation == generation
+        and isinstance(found.first, Environment)
+        for _, found in segments(folder)
+    )
 
 
 def close_dead(layout: Layout, run: str) -> list[str]:

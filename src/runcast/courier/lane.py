@@ -19,6 +19,7 @@ from runcast import codec
 from runcast.courier.closing import beginnings, has_living_writer, is_over
 from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus, State
 from runcast.courier.pace import Backoff
+from runcast.courier.routing import Routing
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
 from runcast.journal import Blobs, JournalReader, Layout, held_bytes, settle
 from runcast.plugins.backend import Backend, OpenRun
@@ -82,6 +83,7 @@ class Lane:
         self._cursor: Cursor | None = None
         self._unsaved = False
         self._reader = JournalReader(layout.journal(run), run=run)
+        self._routing = Routing(layout.journal(run), name)
         self._backend: Backend | None = None
         self._context: OpenRun | None = None
         self._status = DeliveryStatus()
@@ -116,7 +118,7 @@ class Lane:
         cursor = self._load()
         if self._unsaved:
             self._save(cursor)
-        batch = self._settled(self._reader.read(self._batch))
+        batch = self._reader.read(self._batch)
         self._note_damage()
         if not batch:
             return self._rest(cursor)
@@ -125,8 +127,11 @@ class Lane:
             self.due = self._clock() + 1.0
             return "waiting" if self._parent_since is not None else "idle"
         self._say("delivering")
+        routed, changes = self._routing.apply(batch)
+        self._keep(changes)
+        routed = self._settled(routed)
         began = self._clock()
-        rejected = self._deliver(batch)
+        rejected = self._deliver(routed) if routed else []
         self._acknowledge(cursor, batch, rejected)
         self._pace_batches(self._clock() - began)
         self.drained = self._reader.drained and not is_over(self._layout, self.run)
@@ -288,6 +293,10 @@ class Lane:
         self._say("delivered")
         if not is_over(self._layout, self.run):
             return "idle"
+        if self._reader.read(1):  # the last word came after the look that found nothing
+            self._rewind(cursor)
+            self.drained = False
+            return "progress"
         if not cursor.finished:
             self._drop_backend()  # before saying so: closing may still write
             cursor.finished = True

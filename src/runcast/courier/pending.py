@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from runcast.courier.closing import beginnings, segments
+from runcast.courier.closing import beginnings
 from runcast.courier.folder import DeliveryFolder
-from runcast.journal import Layout
+from runcast.errors import JournalError
+from runcast.journal import JournalReader, Layout
 
 
 def destinations(layout: Layout, run: str) -> dict[str, dict[str, Any]]:
@@ -22,5 +23,11 @@ def is_pending(layout: Layout, run: str, backend: str) -> bool:
     cursor = DeliveryFolder(layout.delivery(run, backend)).load_cursor()
     if not cursor.finished:
         return True
-    # Finished, and then resumed: that writes segments which the cursor has never seen.
-    return any(found.last for _, found in segments(layout.journal(run), cursor.position.offsets))
+    # Finished, and then resumed; or a courier added what it had seen. Most often the sizes tell.
+    folder, known = layout.journal(run), cursor.position.offsets
+    try:
+        if all(known.get(path.stem) == path.stat().st_size for path in folder.glob("*.rcj")):
+            return False
+        return bool(JournalReader(folder, cursor.position.copy(), run=run).read(1))
+    except (OSError, JournalError):  # the lane says what it is
+        return True

@@ -2,7 +2,7 @@
 
 It brings live segments to the disk every half second, wakes the workers when there is news, kills a
 worker that hangs, notices that the trainer is dead, says ``crashed`` for it, and stays until
-everything is delivered. Standard input, one JSON object a line: ``{"run", "backends"}`` announces a
+everything is delivered. Standard input, one JSON object a line: ``{"run", "backends", "job"}`` announces a
 run, ``{"env"}`` changes its environment, ``{}`` asks to deliver now.
 """
 
@@ -15,13 +15,18 @@ import os
 import selectors
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from runcast.capture import Job
 from runcast.courier.closing import close_dead, has_living_writer, is_over
+from runcast.courier.watch import Watch
 from runcast.courier.workers import Worker
 from runcast.errors import JournalError
-from runcast.journal import Layout, is_alive
+from runcast.journal import FileOps, Layout, is_alive, sync_names
 
 TICK = 0.5
 """Seconds between two syncs of the live segments: the promise for a loss of power."""
@@ -34,23 +39,27 @@ LINGER = 3600.0
 class Syncer:
     """Brings what grew to the disk itself, so that the training thread need not."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, ops: FileOps | None = None) -> None:
         self._layout = layout
+        self._ops = ops or FileOps()
         self._sizes: dict[Path, int] = {}
 
     def sync(self, run: str) -> bool:
         """Sync one run's segments that grew; True where any did."""
         grew = False
-        for path in self._layout.journal(run).glob("*.rcj"):
+        folder = self._layout.journal(run)
+        for path in folder.glob("*.rcj"):
             with contextlib.suppress(OSError):  # deleted; or a disk that fails, which the trainer says
                 size = path.stat().st_size
                 if size == self._sizes.get(path):
                     continue
                 fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 try:
-                    os.fdatasync(fd)
+                    self._ops.sync(fd)
                 finally:
                     os.close(fd)
+                if path not in self._sizes:
+                    sync_names(folder, self._ops)
                 self._sizes[path] = size
                 grew = True
         return grew
@@ -80,11 +89,15 @@ class Supervisor:
         self._pending = b""
         self._live: set[str] = set()
         self._syncer = Syncer(layout)
+        self._late: deque[str] = deque()
+        self._watch = Watch(layout, self._late.append)
+        self._backends: dict[str, dict[str, dict[str, Any]]] = {}
         self._woken = self._looked = -math.inf
 
     def add(self, run: str, backends: dict[str, dict[str, Any]]) -> None:
         """Take on a run: name of each backend → its options."""
         self._live.add(run)
+        self._backends[run] = backends
         for name, options in backends.items():
             if name not in self.workers:
                 self.workers[name] = Worker(self._layout, name, once=self._once)
@@ -96,7 +109,9 @@ class Supervisor:
         while True:
             self.turn()
             gone = self._trainer_gone()
-            if gone and not any(worker.left for worker in self.workers.values()):
+            if gone:
+                self._watch.stop()
+            if gone and not self._is_busy():
                 break
             before, done = done, sum(worker.done for worker in self.workers.values())
             if not gone or done != before:
@@ -108,8 +123,15 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 (self._layout.alive / self._process).unlink()
 
+    def _is_busy(self) -> bool:
+        # In this order: what is late has been announced before the watch is idle.
+        return self._watch.busy or bool(self._late) or any(worker.left for worker in self.workers.values())
+
     def turn(self) -> None:
         """One round: tend the workers, listen for up to half a second, sync, wake."""
+        while self._late:  # the lanes may have let go of it
+            run = self._late.popleft()
+            self.add(run, self._backends[run])
         for worker in self.workers.values():
             worker.tend()
         urgent = self._listen()
@@ -189,6 +211,8 @@ class Supervisor:
                     worker.renew()
             if "run" in command:
                 self.add(command["run"], command["backends"])
+                if "job" in command:
+                    self._watch.add(command["run"], msgspec.convert(command["job"], Job))
         return True
 
 

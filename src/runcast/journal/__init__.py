@@ -1,9 +1,9 @@
 """The append-only log of one run: written by `JournalWriter`, read by `JournalReader`."""
 
 from runcast.journal.blobs import Blobs
-from runcast.journal.fileops import FileOps, write_atomically
+from runcast.journal.fileops import FileOps, sync_names, write_atomically
 from runcast.journal.frame import Header
-from runcast.journal.held import digest, held_bytes, hold, settle
+from runcast.journal.held import digest, held_bytes, hold, hold_bytes, hold_copy, settle
 from runcast.journal.layout import Layout, make_private
 from runcast.journal.liveness import ProcessLock, is_alive
 from runcast.journal.reader import JournalReader, Position, read_run
@@ -26,9 +26,12 @@ __all__ = [
     "ends",
     "held_bytes",
     "hold",
+    "hold_bytes",
+    "hold_copy",
     "is_alive",
     "make_private",
     "read_run",
     "settle",
+    "sync_names",
     "write_atomically",
 ]

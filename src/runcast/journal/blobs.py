@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 from runcast.journal.fileops import sync_path
@@ -30,35 +31,42 @@ class Blobs:
         """Where the content with this digest is, or would be."""
         return self.root / sha256[:2] / sha256
 
-    def put_bytes(self, data: bytes) -> tuple[str, int]:
-        """Store bytes; gives their sha256 and size."""
-        digest = hashlib.sha256(data).hexdigest()
-        if not self._holds(digest, len(data)):
+    def put_bytes(self, *parts: bytes | memoryview) -> tuple[str, int]:
+        """Store bytes, whose parts need not be joined first; gives their sha256 and size."""
+        sha = hashlib.sha256()
+        for part in parts:
+            sha.update(part)
+        digest, size = sha.hexdigest(), sum(len(part) for part in parts)
+        if not self._holds(digest, size):
             fd, temporary = self._temporary()
             try:
                 with os.fdopen(fd, "wb") as file:
-                    file.write(data)
+                    file.writelines(parts)
                 self._keep(temporary, digest)
             finally:
                 temporary.unlink(missing_ok=True)
-        return digest, len(data)
+        return digest, size
 
     def put_file(self, source: Path) -> tuple[str, int]:
         """Copy a file, or what a link leads to, as it is now; at most a chunk of it is in memory.
+
+        What somebody appends meanwhile is left out.
 
         Raises:
             OSError: it cannot be read, or is no plain file (a FIFO would block for ever).
         """
         origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            if not stat.S_ISREG(os.fstat(origin).st_mode):
+            found = os.fstat(origin)
+            if not stat.S_ISREG(found.st_mode):
                 raise OSError(f"{source} is no plain file")
             fd, temporary = self._temporary()
             try:
                 sha = hashlib.sha256()
                 size = 0
                 with os.fdopen(fd, "wb") as copy:  # buffered, because a bare write may be short
-                    while chunk := os.read(origin, CHUNK):
+                    most = found.st_size or sys.maxsize  # the kernel's own files say 0
+                    while size < most and (chunk := os.read(origin, min(CHUNK, most - size))):
                         sha.update(chunk)
                         size += len(chunk)
                         copy.write(chunk)

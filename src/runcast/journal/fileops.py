@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+OWN_FOLDERS = 4
+"""``<dir>/runs/<run>/journal``, and the folder in which ``<dir>`` stands."""
 
 
 class FileOps:
@@ -31,6 +35,10 @@ class FileOps:
         """Rename over whatever stands at the target."""
         source.replace(target)
 
+    def sync_path(self, path: Path) -> None:
+        """Make a file's data, or the names in a folder, survive a loss of power."""
+        sync_path(path)
+
 
 def write_atomically(path: Path, data: bytes, ops: FileOps | None = None, *, sync: bool = True) -> None:
     """Replace a small file so that a reader, or a crash, sees the old or the new one, never a mix."""
@@ -51,7 +59,17 @@ def write_atomically(path: Path, data: bytes, ops: FileOps | None = None, *, syn
         temporary.unlink(missing_ok=True)
         raise
     if sync:
-        sync_path(path.parent)
+        ops.sync_path(path.parent)
+
+
+def sync_names(folder: Path, ops: FileOps) -> None:
+    """Make the names in a run's journal survive a loss of power, its new folders' own names included.
+
+    A file that was synced is lost all the same where its name was not: POSIX lets a file system forget it.
+    """
+    for place in (folder, *list(folder.parents)[:OWN_FOLDERS]):
+        with contextlib.suppress(PermissionError):  # somebody else's folder, so not new
+            ops.sync_path(place)
 
 
 def sync_path(path: Path) -> None:

@@ -36,7 +36,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         process: name of the lock that lives as long as the writing process.
         pid, host, boot: the writing process, and the boot of its machine.
         created: ns since 1970.
-        courier: True where a courier wrote it on behalf of a dead process.
+        courier: True where a courier wrote it: a dead process's last word, or what it saw of the run.
         features: what a reader may ignore.
     """
 

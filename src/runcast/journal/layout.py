@@ -6,6 +6,7 @@
       catalog.db                  the local backend's index
       alive/<process>             locked for as long as that process lives
       blobs/ab/ab12…              files by their sha256
+      views/<digest>/             artifacts as folders, made when somebody looks
       runs/<run>/
         journal/<writer>-0000.rcj segments
         delivery/<backend>/       cursor.json, status.json, report.json, rejected.jsonl, lock, state/
@@ -24,6 +25,7 @@ class Layout:
         self.root = Path(root)
         self.runs = self.root / "runs"
         self.blobs = self.root / "blobs"
+        self.views = self.root / "views"
         self.alive = self.root / "alive"
         self.catalog = self.root / "catalog.db"
 

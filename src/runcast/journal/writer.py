@@ -25,7 +25,7 @@ from pathlib import Path
 from zlib import crc32
 
 from runcast import codec
-from runcast.journal.fileops import FileOps
+from runcast.journal.fileops import FileOps, sync_names
 from runcast.journal.frame import Header, frame, frame_header, seed
 from runcast.journal.layout import make_private
 from runcast.journal.ring import Ring
@@ -47,7 +47,7 @@ class JournalWriter:
     Args:
         folder: the run's journal folder.
         run, process, generation: see `Header`.
-        courier: True where a courier speaks for a dead process.
+        courier: True where a courier speaks, see `Header`.
         sync: bring each record to the disk itself before returning.
         on_trouble: called with a message, once per outage of the disk and once when it is over.
     """
@@ -282,6 +282,7 @@ class JournalWriter:
         was_failing = self._sync_retry_at is not None
         try:
             self._ops.sync(self._fd)
+            sync_names(self._folder, self._ops)
         except OSError as error:
             self._sync_failed(error, self._clock() + SYNC_RETRY_SECONDS)
             return

@@ -7,7 +7,7 @@ by what they can do), and no input makes a function raise. What cannot be kept c
 
 from runcast.normalize.flatten import flatten
 from runcast.normalize.metrics import metrics, step
-from runcast.normalize.params import params, tags
+from runcast.normalize.params import params, plain, tags
 from runcast.normalize.problem import Problem
 
-__all__ = ["Problem", "flatten", "metrics", "params", "step", "tags"]
+__all__ = ["Problem", "flatten", "metrics", "params", "plain", "step", "tags"]

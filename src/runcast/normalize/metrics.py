@@ -167,7 +167,7 @@ def _refusal(value: Any) -> str:
     size = _size(value)
     if size is not None and size != 1:
         what = f"{type_name(value)} of shape {tuple(value.shape)}"
-        return f"{what} is no single number: log .mean() of it, or use run.log_artifact"
+        return f"{what} is no single number: log .mean() of it, or a runcast.Histogram, Image or Table of it"
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
         return "it is a date or a duration: log seconds as a number"
     if _is_masked(value):

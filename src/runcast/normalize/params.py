@@ -32,6 +32,12 @@ def params(mapping: Any) -> tuple[dict[str, Any], list[Problem]]:
     return values, problems
 
 
+def plain(key: str, value: Any) -> tuple[Any, list[Problem]]:
+    """One value as JSON-like, nested as it is; what cannot be kept comes back as a problem of `key`."""
+    problems: list[Problem] = []
+    return value if _is_plain(value) else _plain(key, value, (), problems), problems
+
+
 def _is_plain(value: object) -> bool:
     return value is None or type(value) is str or is_scalar(value)
 

@@ -82,7 +82,7 @@ def gif(path: Path, fps: float) -> bytes:
     if frames.shape[3] != 3 or 0 in frames.shape:
         raise Reject(f"an array of shape {frames.shape} is no video: T×H×W×3")
     image = _pillow()
-    milliseconds = 10 * max(2, round(100 / fps)) if math.isfinite(fps) and fps > 0 else 100
+    milliseconds = 10 * min(max(2, round(100 / fps)), 0xFFFF) if math.isfinite(fps) and fps > 0 else 100
     first, *others = [image.fromarray(frame) for frame in frames]
     out = io.BytesIO()
     first.save(out, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)

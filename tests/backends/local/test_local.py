@@ -120,6 +120,11 @@ def test_the_file_is_private_and_in_wal_mode(rc: Folder) -> None:
     assert rc.sql("PRAGMA journal_mode") == [("wal",)]
 
 
+@pytest.mark.fault(
+    "F25",
+    how="batches again, cut differently",
+    outcome="the catalog is the same",
+)
 def test_a_redelivered_batch_changes_nothing(rc: Folder) -> None:
     """Counts stay, whatever comes twice and however it is cut."""
     from journals import dump

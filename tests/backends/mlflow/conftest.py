@@ -57,3 +57,15 @@ def life(tmp_path: Path, sqlite: str) -> Callable[..., Life]:
 def store(sqlite: str) -> Store:
     """The SQLite store as MLflow shows it."""
     return Store(sqlite)
+
+
+@pytest.fixture
+def fluent(sqlite: str) -> Iterator[None]:
+    """MLflow's module-level functions, such as ``load_model``, look into the SQLite store."""
+    import mlflow
+
+    mlflow.set_tracking_uri(sqlite)
+    mlflow.set_registry_uri(sqlite)
+    yield
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)

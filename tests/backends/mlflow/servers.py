@@ -26,8 +26,10 @@ def free_port() -> int:
 class MlflowServer:
     """A real ``mlflow server`` with one worker; its whole process group is killed with it."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, artifacts: str = "", **environment: str) -> None:
+        """Files go to `artifacts`, a folder or URI; without it, beside the database."""
         self.folder, self.port = folder, port
+        self._artifacts, self._environment = artifacts or str(folder / "artifacts"), environment
         self.uri = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,12 +37,12 @@ class MlflowServer:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), "--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        command += ["--artifacts-destination", self._artifacts]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                env={**os.environ, **quiet},
+                env={**os.environ, **quiet, **self._environment},
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,

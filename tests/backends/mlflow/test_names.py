@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runcast.backends.mlflow import names
 from runcast.names import unescape
-from runcast.records import Artifact, Media, Params, Tags
+from runcast.records import Artifact, Input, Media, Params, Span, System, Tags, Trace
 
 from .lives import START, Life, Store, metrics
+from .test_media import media, picture
 
 Lives = Callable[..., Life]
 NASTY = st.sampled_from([
@@ -29,6 +31,11 @@ relaxed = settings(
 )
 
 
+@pytest.mark.fault(
+    "F24",
+    how="such names in MLflow",
+    outcome="each arrives, or its other spelling is reported",
+)
 @relaxed
 @given(keys=NAMES)
 def test_every_name_arrives(life: Lives, store: Store, keys: list[str]) -> None:
@@ -55,6 +62,11 @@ def test_every_name_arrives(life: Lives, store: Store, keys: list[str]) -> None:
     assert {native: unescape(native) for native in short} == short
 
 
+@pytest.mark.fault(
+    "F26",
+    how="`../`, absolute, backslash and percent spellings",
+    outcome="confined or refused",
+)
 @given(keys=NAMES)
 def test_artifact_paths_stay_inside(keys: list[str]) -> None:
     """No name of an artifact or file leaves its folder, is too long for a file system, or meets another."""
@@ -108,3 +120,40 @@ def test_names_of_runs_and_experiments(life: Lives, store: Store) -> None:
         assert len(store.runs(names.experiment(experiment))) == 1
         renamed = {change.key for change in one.changes if change.what == "renamed"}
         assert renamed == ({experiment, name} if experiment != "é/ß " else set())
+
+
+@settings(relaxed, max_examples=4)
+@given(keys=NAMES)
+@example(
+    keys=["latest", "v1", "V2", "a:b", "a'b\"c", ".", "..", "a//b", "ü" * 300, "\ud800", " ", "a.b%", "~"]
+)
+def test_names_of_other_kinds(life: Lives, store: Store, keys: list[str]) -> None:
+    """Models, aliases, inputs, images, measures and labels of traces take every name, each its own."""
+    experiment = f"other {len(store.client.search_experiments())}"
+    one = life(experiment=experiment)
+    data = {"items": [{"width": 1, "height": 1}]}
+    span = Span(id="1" * 16, name=keys[0], start=START, end=START + 1)
+    labels = dict.fromkeys(keys, "x")
+    one.deliver(
+        *(Input(time=START, name=key, type="dataset", digest="d" * 64) for key in keys),
+        *(media(one, "image", {"a.png": picture(size=(1, 1))}, key=key, data=data) for key in keys),
+        System(time=START, values=dict.fromkeys(keys, 1.0)),
+        Trace(time=START, id=one.id.encode().hex().zfill(32)[-32:], spans=[span], tags=labels),
+    )
+    name = f"registered {experiment}"
+    store.client.create_registered_model(name)
+    version = store.client.create_model_version(name, "s3://x/y", await_creation_for=0).version
+    for number, key in enumerate(keys):
+        store.client.create_registered_model(names.registered_model(f"{key} {experiment}"))
+        store.client.create_logged_model(store.run(experiment).info.experiment_id, names.model(key))
+        if number < 5:
+            store.client.set_registered_model_alias(name, names.alias(key), version)
+
+    run = store.run(experiment)
+    assert len(run.inputs.dataset_inputs) == len({given.dataset.name for given in run.inputs.dataset_inputs})
+    assert len(run.inputs.dataset_inputs) == len(keys)
+    pictures = [path for path in store.files(experiment) if path.endswith(".png")]
+    assert len({path.partition("+")[0] for path in pictures}) == len(keys)
+    assert len(run.data.metrics) == len(keys)
+    assert len(set(map(names.model, keys))) == len(set(map(names.registered_model, keys))) == len(keys)
+    assert len(set(map(names.alias, keys))) == len(keys)

@@ -40,6 +40,11 @@ def history(one: Life) -> list[Record]:
     )
 
 
+@pytest.mark.fault(
+    "F25",
+    how="every batch of a run twice",
+    outcome="MLflow holds each point once",
+)
 def test_everything_twice(life: Lives, store: Store) -> None:
     """The same batch again, to a new process with the old state: nothing changes."""
     one = life()

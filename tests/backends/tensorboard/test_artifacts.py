@@ -114,6 +114,11 @@ def test_the_name_of_an_artifact_stays_inside(delivery: Make, name: str) -> None
     assert len(Path(entry["folder"]).parts) == 3
 
 
+@pytest.mark.fault(
+    "F26",
+    how="a link planted where an artifact goes",
+    outcome="not followed",
+)
 def test_a_planted_link_is_not_followed(delivery: Make, tmp_path: Path) -> None:
     """A folder of the run that was replaced by a link to elsewhere."""
     run = delivery()

@@ -19,10 +19,11 @@ from runcast.backends.mlflow.points import Points
 from runcast.backends.mlflow.residual import ARTIFACT, Residual
 from runcast.backends.mlflow.residual import line as json_line
 from runcast.backends.mlflow.sender import CURSOR, Cursor, Sender
+from runcast.backends.mlflow.uploads import Uploads
 from runcast.backends.mlflow.uris import Store, parse
 from runcast.errors import Halt, Reject, Retry
 from runcast.plugins import Backend, Capabilities, Change, Finding, OpenRun, Options, Receipt, Ref
-from runcast.records import Artifact, Record
+from runcast.records import Record
 
 
 class MlflowOptions(Options):
@@ -39,7 +40,8 @@ class MlflowBackend(Backend):
     """Delivers one run through MLflow's own client.
 
     ``run.state`` holds ``run_id``, MLflow's; ``keymap``, renamed names, None where they are too many for
-    a tag; ``residual``, how many bytes of that file are acknowledged; ``ended``.
+    a tag; ``residual``, how many bytes of that file are acknowledged; ``ended``;
+    ``summaries``, see `summaries`.
     """
 
     name: ClassVar[str] = "mlflow"
@@ -92,7 +94,16 @@ class MlflowBackend(Backend):
             self._adopt()
         self._named = set(state.get("keymap") or {})
         self._told: set[Change] = set()
-        self._composer = Composer(Points(Metric), self._params, self._tags, self._named)
+        start = run.started.time
+        self._composer = Composer(Points(Metric), start, self._params, self._tags, self._named)
+        self._uploads = Uploads(
+            self._client,
+            self._store.uri,
+            str(entity.info.experiment_id),
+            self._run_id,
+            self._files,
+            self._residual,
+        )
         # The parent may have come to MLflow after its child.
         if run.parent is not None and self._tags.get("mlflow.parentRunId") != run.parent.id:
             self._client.set_tag(self._run_id, "mlflow.parentRunId", run.parent.id)
@@ -111,9 +122,10 @@ class MlflowBackend(Backend):
         Raises:
             Retry, Reject, Halt: see `runcast.backends.mlflow.errors`.
         """
-        plan = self._composer.compose(batch, self._sender.cursor)
+        state = self._run.state
+        plan = self._composer.compose(batch, self._sender.cursor, state.get("summaries"))
         with translated(self._store):
-            self._upload(plan)
+            self._uploads.upload(plan)
             names = self._bookkeeping(plan)
             self._send(plan)
             size = self._residual.append(plan.lines)
@@ -122,19 +134,10 @@ class MlflowBackend(Backend):
         self._named.update(plan.renamed)
         self._params.update(plan.params)
         self._tags.update(plan.tags)
-        self._run.state.update(keymap=names, residual=size, ended=ended)
+        state.update(keymap=names, residual=size, ended=ended, summaries=plan.summaries)
         changes = [change for change in plan.changes.values() if change not in self._told]
         self._told.update(changes)
         return Receipt(changes=changes)
-
-    def _upload(self, plan: Plan) -> None:
-        for record in plan.uploads:
-            if isinstance(record, Artifact):
-                self._files.artifact(plan, record)
-            else:
-                self._files.media(plan, record, self._residual)
-        for path, text in plan.texts.items():
-            self._files.put(path, text.encode("utf-8", "surrogatepass"))
 
     def _bookkeeping(self, plan: Plan) -> dict[str, str] | None:
         """Add this backend's own tags; returns the map of renamed names for the state."""

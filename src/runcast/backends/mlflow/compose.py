@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
-from runcast.backends.mlflow import names
+from runcast.backends.mlflow import names, system
 from runcast.backends.mlflow.plan import Plan, add_note, add_params, add_tags, printable
 from runcast.backends.mlflow.points import Points
 from runcast.backends.mlflow.residual import line
 from runcast.backends.mlflow.sender import Cursor
+from runcast.backends.mlflow.summaries import Summaries
 from runcast.records import (
-    Artifact,
+    Define,
     Lost,
-    Media,
     Metrics,
     Note,
     Params,
     Record,
     RunFinished,
     RunStarted,
+    System,
     Tags,
 )  # fmt: skip
 
@@ -30,33 +32,60 @@ class Composer:
     """Composes plans for one run."""
 
     def __init__(
-        self, points: Points, params: Mapping[str, str], tags: Mapping[str, str], named: Container[str]
+        self,
+        points: Points,
+        start: int,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        named: Container[str],
     ) -> None:
         """
         Args:
             points: turns metrics into points.
+            start: ns since 1970 when the run began.
             params, tags: what MLflow has, kept up to date by the owner.
             named: native names whose renaming is on record, kept up to date by the owner.
         """
-        self._points, self._params, self._tags, self._named = points, params, tags, named
+        self._points, self._start = points, start
+        self._params, self._tags, self._named = params, tags, named
 
-    def compose(self, batch: Sequence[Record], cursor: Cursor) -> Plan:
+    def compose(
+        self, batch: Sequence[Record], cursor: Cursor, summaries: dict[str, Any] | None = None
+    ) -> Plan:
         """What a batch asks of MLflow; without the points that `cursor` covers.
+
+        Args:
+            batch: records.
+            cursor: what MLflow has of the metrics.
+            summaries: of metrics, before this batch.
 
         Raises:
             Reject: a metric's step is no int64.
         """
-        plan = Plan(named=self._named)
+        plan, summed = Plan(named=self._named), Summaries(summaries)
         for record in batch:
             plan.marks.append((len(plan.metrics), record.writer, record.seq))
-            if isinstance(record, Metrics):
-                self._points.add(plan, record)
+            if isinstance(record, (Metrics, System)):
+                self._measure(plan, summed, record)
                 if cursor.covers(record):
                     # The residual's lines are still wanted: they may have been lost with the crash.
                     del plan.metrics[plan.marks[-1][0] :]
+            elif isinstance(record, Define):
+                summed.define(record)
+                plan.lines.append(_define(record))
             else:
                 self._add(plan, record)
+        plan.summaries = summed.dump()
+        if plan.ending is not None:
+            plan.tags.update(summed.tags())
         return plan
+
+    def _measure(self, plan: Plan, summed: Summaries, record: Metrics | System) -> None:
+        if isinstance(record, System):
+            record = system.as_metrics(record, self._start)
+        else:
+            summed.take(record)
+        self._points.add(plan, record)
 
     def _add(self, plan: Plan, record: Record) -> None:
         if isinstance(record, Params):
@@ -65,8 +94,6 @@ class Composer:
             add_tags(plan, record.values)
         elif isinstance(record, Note):
             add_note(plan, record.text)
-        elif isinstance(record, (Media, Artifact)):
-            plan.uploads.append(record)
         elif isinstance(record, Lost):
             plan.lines.append(_lost(record))
             plan.lost[plan.lines[-1]] = record.count
@@ -74,6 +101,8 @@ class Composer:
             _start(plan, record)
         elif isinstance(record, RunFinished):
             _finish(plan, record)
+        elif not isinstance(record, (Metrics, System, Define)):
+            plan.uploads.append(record)
 
 
 def _lost(record: Lost) -> bytes:
@@ -87,6 +116,10 @@ def _lost(record: Lost) -> bytes:
     )
 
 
+def _define(record: Define) -> bytes:
+    return line(kind="define", key=record.key, time=record.time, goal=record.goal, summary=record.summary)
+
+
 def _start(plan: Plan, record: RunStarted) -> None:
     for said, native in (
         (record.experiment, names.experiment(record.experiment)),
@@ -96,6 +129,11 @@ def _start(plan: Plan, record: RunStarted) -> None:
             plan.change("renamed", said, native)
     if record.resumed:
         plan.ending = ("RUNNING", 0)
+    if record.origin:
+        plan.lines.append(line(kind="origin", origin=record.origin))
+        for part in ("tracker", "id", "url"):
+            if value := record.origin.get(part):
+                plan.tags[f"runcast.origin.{part}"] = printable(str(value))[: names.TAG_LIMIT]
 
 
 def _finish(plan: Plan, record: RunFinished) -> None:

@@ -66,6 +66,8 @@ def _known(error: BaseException, store: Store) -> DeliveryError | None:
         return _sql(text, store)
     if family in ("requests", "urllib3"):
         return _http(error, text, store)
+    if family in ("boto3", "botocore"):
+        return _s3(error, text)
     if isinstance(error, OSError):
         return _file(error, text, store)
     return None
@@ -102,6 +104,21 @@ def _http(error: BaseException, text: str, store: Store) -> DeliveryError | None
             f"{store.shown} cannot be trusted or is no URL ({text[:300]}): correct uri or certificates"
         )
     return Retry(f"{store.shown} does not answer ({text[:300]})")
+
+
+def _s3(error: BaseException, text: str) -> DeliveryError | None:
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        code = str(response.get("Error", {}).get("Code", ""))
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code == "NoSuchBucket" or status in (401, 403):
+            return Halt(
+                f"the artifact store refuses files ({text[:300]}): check the bucket and AWS's credentials"
+            )
+        return Retry(f"the artifact store is busy or away ({text[:300]})") if status >= 429 else None
+    if "Credentials" in type(error).__name__ or "Profile" in type(error).__name__:
+        return Halt(f"the artifact store needs credentials ({text[:300]}): set AWS's variables or profile")
+    return None
 
 
 def _file(error: OSError, text: str, store: Store) -> DeliveryError:

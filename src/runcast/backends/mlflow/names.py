@@ -27,7 +27,11 @@ _TAG = re.compile(rf"[^/\w.\- :]|{_PATH}|{_OWN}")
 _TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # Artifact paths travel unquoted in URLs, so fewer characters are safe. "@" marks our own versions.
 _SEGMENT = re.compile(r"[^\w.\- +,=()]|\A\.{1,2}\Z|\A\.(?=artifact\.uploading\.)|\A | \Z")
-_ARTIFACT = re.compile(_SEGMENT.pattern + r"|\A(?:runcast|text|media)\Z")
+_ARTIFACT = re.compile(_SEGMENT.pattern + r"|\A(?:runcast|text|media|images)\Z")
+_IMAGE = re.compile(rf"[^\w\-. /]|{_PATH}", re.ASCII)
+_MODEL = re.compile(r"[/:.%\"'\x00-\x1f\x7f\ud800-\udfff]")
+_REGISTERED = re.compile(rf"[/:\"'\x00-\x1f\x7f\ud800-\udfff]|{_PATH}|\A\s+\Z")
+_ALIAS = re.compile(r"[^\w\-]|\A(?:latest|v\d+)\Z", re.IGNORECASE | re.ASCII)
 _FILE = re.compile(r"[^\w.\-]|\A\.")
 
 
@@ -73,5 +77,29 @@ def _short(name: str, illegal: re.Pattern[str], limit: int = 200) -> str:
 
 def conflict_tag(native: str) -> str:
     """The tag that holds a param's later value, where MLflow keeps the first."""
-    prefix = "runcast.param."
+    return own_tag("runcast.param.", native)
+
+
+def image_key(name: str) -> str:
+    """The key of an image in MLflow's image grid, before ``/`` becomes ``~`` in its file name."""
+    return escape(name, _IMAGE, 120)
+
+
+def model(name: str) -> str:
+    """The name of a logged model."""
+    return escape(name, _MODEL, 250)
+
+
+def registered_model(name: str) -> str:
+    """The name of a registered model."""
+    return escape(name, _REGISTERED, 250)
+
+
+def alias(name: str) -> str:
+    """An alias of a registered model's version."""
+    return escape(name, _ALIAS, 250)
+
+
+def own_tag(prefix: str, native: str) -> str:
+    """A tag of this backend's own that speaks of a metric or param."""
     return prefix + escape(native, _KEY, KEY_LIMIT - len(prefix))

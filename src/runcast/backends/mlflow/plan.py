@@ -15,10 +15,12 @@ from runcast.backends.mlflow import names
 from runcast.backends.mlflow.residual import ARTIFACT, line, shown
 from runcast.codec import pack
 from runcast.plugins import Change
-from runcast.records import Artifact, Media
+from runcast.records import Artifact, Environment, Input, Media, Model, Trace
 
 NOTE = "mlflow.note.content"
 LOST = "runcast.lost"
+Upload = Media | Artifact | Model | Input | Environment | Trace
+"""A record that goes up in calls of its own."""
 KEYMAP = "runcast.keymap"
 
 
@@ -31,12 +33,13 @@ class Plan:
         marks: after each record: how many metrics stood before, its writer and number.
         params, tags: native name → text.
         texts: artifact path → content of a spilled value.
-        uploads: media and artifacts, in order.
+        uploads: records that go up in calls of their own, in order.
         lines: for the residual.
         renamed: native name → name.
         changes: (what, key) → change.
         lost: line → count, of values that were lost before they came here.
         ending: MLflow's status and the time in ms, where the run ended or began again (time 0).
+        summaries: of metrics, after this batch, for the state.
         named: native names whose renaming is on record already.
     """
 
@@ -45,12 +48,13 @@ class Plan:
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    uploads: list[Media | Artifact] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     lost: dict[bytes, int] = field(default_factory=dict)
     ending: tuple[str, int] | None = None
+    summaries: dict[str, Any] | None = None
     named: Container[str] = ()
 
     def change(self, what: Any, key: str, detail: str) -> None:

@@ -6,7 +6,11 @@ own folder, and go up when the run ends. The ``kind`` of a line:
 - ``point``: a metric's exact ``value`` and ``time`` (ns) where MLflow has another one; ``key``, ``step``.
 - ``param``, ``tag``, ``note``: the exact ``value``, or the ``file`` that holds it. ``shown`` is the start of
   the sha256 of the text in MLflow's slot: where that text was edited since, the edit wins.
-- ``media``: ``key``, ``step``, ``time``, ``type``, ``caption`` of the artifact file at ``path``.
+- ``media``: ``key``, ``step``, ``time``, ``type``, ``caption``, ``data`` of the value at ``path``; ``files``
+  are the record's, each with its place among the artifacts (``as``). An image that was an array stands there
+  as PNG, with the same pixels. Histograms and evaluation plots have their ``data`` in the file at ``path``.
+- ``model``, ``input``, ``define``, ``environment``, ``trace``: what MLflow's own form of them leaves out.
+- ``origin``: of a run that was brought from another tracker, where it was.
 - ``name``: MLflow's name (``as``) of a ``key`` that it refuses.
 - ``lost``: a record of that kind.
 
