@@ -73,7 +73,9 @@ class Scribe:
         self._say_run()
         where = {"project": self.where.project, "name": self.where.name, "group": self.where.group,
                  "job_type": self.where.job_type}  # fmt: skip
-        self.residual.say(wrote={"run": self._run.id, **where})
+        started = self._run.started
+        said = {"run": self._run.id, "experiment": started.experiment, "said": started.name}
+        self.residual.say(wrote={**said, **where})
         self.transcript.say(wandb_log.Files(paths=[residual.PATH]))
         if self._run.started.parent:
             parent = self._run.parent.id if self._run.parent else self._run.started.parent

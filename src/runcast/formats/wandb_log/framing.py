@@ -61,18 +61,19 @@ def frame(payload: bytes, position: int) -> bytes:
         begun, room = True, BLOCK
 
 
-def payloads(log: BinaryIO, size: int | None = None) -> Iterator[bytes | Damage]:
+def payloads(log: BinaryIO, size: int | None = None, start: int = 0) -> Iterator[bytes | Damage]:
     """Every payload that is whole, in order, and one `Damage` for each place that could not be read.
 
     A damaged chunk costs what is left of its block; a cut at the end costs the record that it cut.
 
     Args:
-        log: at its beginning; it is read in windows, so memory does not grow with its length.
-        size: how many bytes of it are looked at, of a log that still grows; all where left out.
+        log: it is read in windows, so memory does not grow with its length.
+        size: where to stop, of a log that still grows; at its end where left out.
+        start: where to begin, the beginning of a block.
     """
     begun: int | None = None
     parts: list[bytes] = []
-    for at, chunk in _chunks(log, size):
+    for at, chunk in _chunks(log, size, start):
         if isinstance(chunk, Damage):
             yield chunk
             begun = None
@@ -98,16 +99,16 @@ def payloads(log: BinaryIO, size: int | None = None) -> Iterator[bytes | Damage]
         yield Damage(begun, "the record's end is missing")
 
 
-def _chunks(log: BinaryIO, size: int | None) -> Iterator[tuple[int, tuple[int, bytes] | Damage]]:
+def _chunks(log: BinaryIO, size: int | None, start: int) -> Iterator[tuple[int, tuple[int, bytes] | Damage]]:
     """Every chunk, or why there is none, with its offset."""
-    base = 0
-    while window := log.read(_WINDOW if size is None else min(_WINDOW, size - base)):
-        at = 0
-        if not base:
-            if window[: len(FILE_HEADER)] != FILE_HEADER:
-                yield 0, Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
-                return
-            at = len(FILE_HEADER)
+    base = start
+    log.seek(start)
+    if not start and log.read(len(FILE_HEADER)) != FILE_HEADER:
+        yield 0, Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
+        return
+    log.seek(start)
+    while window := log.read(_WINDOW if size is None else max(0, min(_WINDOW, size - base))):
+        at = 0 if base else len(FILE_HEADER)
         while at < len(window):
             left = BLOCK - at % BLOCK
             if left < _CHUNK.size:
