@@ -28,7 +28,7 @@ def server(nobody: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setenv("WANDB_BASE_URL", running.url)
         monkeypatch.setenv("WANDB_API_KEY", "fake" * 10)
         monkeypatch.setenv("WANDB_SILENT", "true")
-        monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+        monkeypatch.setenv("WANDB_DIR", str(nobody))
         monkeypatch.chdir(tmp_path)
         yield running
         import wandb

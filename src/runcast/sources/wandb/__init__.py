@@ -16,6 +16,7 @@ from runcast.backends.wandb.residual import PATH
 from runcast.journal import Blobs
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import Record
+from runcast.sources.wandb.folder import is_here
 from runcast.sources.wandb.log import Folder
 from runcast.sources.wandb.own import Own
 from runcast.sources.wandb.plain import Plain
@@ -29,11 +30,7 @@ class WandbSource(Source):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        place = Path(address).expanduser()
-        here = (
-            not address or address.startswith((".", "/", "~")) or place.suffix == ".wandb" or place.is_dir()
-        )
-        self._store: Folder | Server = Folder(address) if here else Server(address)
+        self._store: Folder | Server = Folder(address) if is_here(address) else Server(address)
 
     @property
     def identity(self) -> str:

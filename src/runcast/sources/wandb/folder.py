@@ -14,7 +14,7 @@ from runcast.plugins.source import FoundRun
 from runcast.records import Status
 
 QUIET = 600.0
-"""Seconds of silence after which a log without an end is of a dead process: a live one writes all the time."""
+"""Seconds of silence after which a log without an end is of a dead process: a live one keeps writing."""
 _TAIL = 8 * wandb_log.BLOCK
 _HEAD = 50
 """Records among which a run says what it is called."""
@@ -71,10 +71,15 @@ def logs(folder: Path) -> dict[str, list[Path]]:
     for path in _logs(folder):
         found.setdefault(path.stem.removeprefix("run-"), []).append(path)
     if not found:
-        raise ConfigError(
-            f"{folder} holds no W&B run: name the folder with run-... or offline-run-... in it, or one of these"
-        )
+        raise ConfigError(f"{folder} holds no W&B run: name the folder with run-... or offline-run-... in it")
     return found
+
+
+def is_here(address: str) -> bool:
+    """Whether an address is a folder's. A bare name is one only where runs are in it."""
+    if not address or address.startswith((".", "/", "~")) or address.endswith(".wandb"):
+        return True
+    return bool(_logs(Path(address)) or _logs(Path(address) / "wandb"))
 
 
 def _logs(folder: Path) -> list[Path]:

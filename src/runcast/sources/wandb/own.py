@@ -236,7 +236,10 @@ class Own:
         }
 
     def _gone_params(self) -> set[str]:
-        return self._params.keys() - self._native_params().keys() if self._about.from_server else set()
+        if not self._about.from_server:
+            return set()
+        gone = self._params.keys() - self._native_params().keys()
+        return {name for name in gone if _bare(self._params[name]) != {}}  # W&B drops empty dicts
 
     def _gone_tags(self) -> set[str]:
         if not self._about.from_server:
@@ -292,10 +295,18 @@ def _record(line: _Line) -> Record:
 def _same(written: Any, native: Any) -> bool:
     """A server makes 6 of 6.0, and that is no edit."""
     if isinstance(written, dict) and isinstance(native, dict):
+        written, native = _bare(written), _bare(native)
         return written.keys() == native.keys() and all(_same(written[k], native[k]) for k in written)
     if isinstance(written, list) and isinstance(native, list):
         return len(written) == len(native) and all(map(_same, written, native))
     return bool(written == native)
+
+
+def _bare(value: Any) -> Any:
+    """A value without the empty dicts in it."""
+    if not isinstance(value, dict):
+        return value
+    return {key: inner for key, inner in ((k, _bare(v)) for k, v in value.items()) if inner != {}}
 
 
 def _texts(value: Any) -> dict[str, str]:

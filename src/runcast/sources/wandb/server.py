@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +183,16 @@ class ServerRun:
                 uri=str(entry.ref or ""),
                 digest=str(entry.digest or ""),
                 size=int(entry.size or 0),
-                fetch=lambda entry=entry: Path(entry.download(root=str(self._scratch / artifact.digest))),  # type: ignore[misc]  # bound now
+                fetch=partial(self._fetch, artifact, path),
             )
+
+    def _fetch(self, artifact: Any, path: str) -> Path | None:
+        root = self._scratch / artifact.id
+        try:
+            artifact.download(root=str(root), path_prefix=path)
+        except (*_errors(), OSError):
+            return None
+        return root / path
 
     def _console(self) -> Path | None:
         return self.files.get("output.log")
