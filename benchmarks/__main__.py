@@ -19,6 +19,7 @@ PARTS = {
     "training": "training",
     "media": "media",
     "files": "files",
+    "wandb-read": "wandb_read",
 }
 """Part → its module, whose ``rows()`` measures."""
 

@@ -37,13 +37,14 @@ import numpy as np, wandb
 s = wandb.Settings(silent=True, console=CONSOLE, disable_git=True, disable_code=True, x_disable_stats=True,
     x_save_requirements=False, x_transaction_log_flush_interval=0.1)
 run = wandb.init(project="digits", id="abc", name="first", mode="offline", settings=s, group="g",
-    job_type="train", tags=["a", "b:c"], notes="why", config={"lr": 0.1, "n": 3, "opt": {"name": "adam", "x": [1, 2.5]},
-    "none": None, "flag": True})
+    job_type="train", tags=["a", "b:c"], notes="why",
+    config={"lr": 0.1, "n": 3, "opt": {"name": "adam", "x": [1, 2.5]}, "none": None, "flag": True})
 """
 TRAIN = """
 run.define_metric("val/*", step_metric="epoch", summary="max")
 for step in range(20):
-    run.log({"loss": 1 / (step + 1), "n": step, "bad": float("nan") if step % 2 else float("-inf"), "a": {"b": step}})
+    bad = float("nan") if step % 2 else float("-inf")
+    run.log({"loss": 1 / (step + 1), "n": step, "bad": bad, "a": {"b": step}})
 run.log({"epoch": 1, "val/acc": 0.5, "ok": True, "said": "some text", "list": [1, 2]}, step=25)
 pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 image = wandb.Image(pixels, caption="a cat", masks={"m": {"mask_data": np.zeros((4, 4), dtype=np.uint8),
