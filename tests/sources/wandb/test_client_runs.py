@@ -47,9 +47,10 @@ for step in range(20):
     run.log({"loss": 1 / (step + 1), "n": step, "bad": bad, "a": {"b": step}})
 run.log({"epoch": 1, "val/acc": 0.5, "ok": True, "said": "some text", "list": [1, 2]}, step=25)
 pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-image = wandb.Image(pixels, caption="a cat", masks={"m": {"mask_data": np.zeros((4, 4), dtype=np.uint8),
-    "class_labels": {0: "sky"}}}, boxes={"b": {"box_data": [{"position": {"minX": 0.1, "maxX": 0.2, "minY": 0.1,
-    "maxY": 0.3}, "class_id": 1, "box_caption": "cat", "scores": {"p": 0.5}}], "class_labels": {1: "cat"}}})
+box = {"position": {"minX": 0.1, "maxX": 0.2, "minY": 0.1, "maxY": 0.3}, "class_id": 1, "box_caption": "cat"}
+image = wandb.Image(pixels, caption="a cat",
+    masks={"m": {"mask_data": np.zeros((4, 4), dtype=np.uint8), "class_labels": {0: "sky"}}},
+    boxes={"b": {"box_data": [{**box, "scores": {"p": 0.5}}], "class_labels": {1: "cat"}}})
 run.log({"image": image, "images": [wandb.Image(pixels, caption="x"), wandb.Image(pixels)]}, step=30)
 run.log({"table": wandb.Table(columns=["a", "b"], data=[[1, "x"], [float("nan"), None]]),
     "histogram": wandb.Histogram([1, 2, 2, 3]), "html": wandb.Html("<b>x</b>"),
@@ -97,7 +98,7 @@ def of(records: list[Record], kind: type) -> list[Any]:
 
 
 def test_numbers_and_settings(trained: Path, tmp_path: Path) -> None:
-    """Every row with its step and time, non-finite numbers too; config typed; labels, note, groups, status."""
+    """Every row with its step and time, non-finite numbers too; config typed; labels, note, groups."""
     records = read(trained / "wandb", tmp_path)
     first, last = records[0], records[-1]
     assert isinstance(first, RunStarted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -36,15 +35,13 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @settings(max_examples=25, deadline=None)
 def test_changed_bytes_never_break_a_reading(log: bytes, data: st.DataObject) -> None:
     """Any bytes changed, any cut: records come or a clear error, and an untouched beginning comes whole."""
-    seed = data.draw(st.integers(0, 2**32))
-    chance = random.Random(seed)
     changed = bytearray(log)
-    first = len(log)
-    for _ in range(chance.randint(1, 30)):
-        at = chance.randrange(len(changed))
-        changed[at] = chance.randrange(256)
-        first = min(first, at)
-    cut = chance.choice((len(changed), chance.randrange(len(changed))))
+    places = st.integers(0, len(log) - 1)
+    wrong = data.draw(st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=30))
+    for at, byte in wrong:
+        changed[at] = byte
+    first = min(at for at, _ in wrong)
+    cut = data.draw(st.just(len(log)) | places)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "offline-run-20200101_000000-r"
         home.mkdir()

@@ -27,6 +27,11 @@ def kind_of(payload: bytes) -> tuple[int, int, int]:
         ValueError: it says nothing.
     """
     at = 0
+    if payload[:1] == b"\x08":  # its number in the log
+        at = 1
+        while payload[at : at + 1] >= b"\x80":
+            at += 1
+        at += 1
     while at < len(payload):
         tag, at = read_varint(payload, at)
         if tag & 7 == 2:

@@ -52,7 +52,7 @@ class Said:
         self._axes = axes
         self._names = names
 
-    def metrics(self, values: dict[str, Any]) -> Iterator[Metrics]:
+    def metrics(self, values: dict[str, Any]) -> list[Metrics]:
         """A row's numbers; its other values stand in the residual.
 
         Raises:
@@ -61,33 +61,34 @@ class Said:
         times = values[TIMES]
         base, step = int(values["_timestamp"] * _SECOND), step_of(values)
         if type(times) is int:
-            numbers = {k: v for k, v in values.items() if k not in _OWN and not k.startswith(_BESIDE)}
-            yield from self._at(values, step, base + times, numbers)
-            return
+            return self._at(values, step, base + times, _numbers(values))
+        found: list[Metrics] = []
         for after, keys, exact in json.loads(times):
-            if keys is None:
-                keys = [k for k in values if k not in _OWN and not k.startswith(_BESIDE)]
-            numbers = {key: values[key] for key in keys}
+            numbers = _numbers(values) if keys is None else {key: values[key] for key in keys}
             if exact:
                 numbers |= {key: _exact(text) for key, text in exact.items()}
-            yield from self._at(values, step, base + after, numbers)
+            found += self._at(values, step, base + after, numbers)
+        return found
 
-    def _at(
-        self, values: dict[str, Any], step: int, time: int, numbers: dict[str, Scalar]
-    ) -> Iterator[Metrics]:
+    def _at(self, values: dict[str, Any], step: int, time: int, numbers: dict[str, Any]) -> list[Metrics]:
         names = self._names
         if not self._axes:
+            for key, value in numbers.items():
+                if type(value) is str:
+                    numbers[key] = number(value)
             if names:
-                numbers = {names.get(key, key): number(value) for key, value in numbers.items()}
-            yield Metrics(time=time, step=step, values=numbers)
-            return
+                numbers = {names.get(key, key): value for key, value in numbers.items()}
+            return [Metrics(time=time, step=step, values=numbers)]
         by_step: dict[int, dict[str, Scalar]] = {}
         for key, value in numbers.items():
             own = values.get(self._axes.get(key, ""))
             place = step if own is None else int(own)
             by_step.setdefault(place, {})[names.get(key, key)] = number(value)
-        for place, some in by_step.items():
-            yield Metrics(time=time, step=place, values=some)
+        return [Metrics(time=time, step=place, values=some) for place, some in by_step.items()]
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if k not in _OWN and not k.startswith(_BESIDE)}
 
 
 def number(value: Any) -> Scalar:

@@ -187,10 +187,10 @@ class ServerRun:
             )
 
     def _fetch(self, artifact: Any, path: str) -> Path | None:
-        root = self._scratch / artifact.id
+        root = self._scratch / str(artifact.id)
         try:
             artifact.download(root=str(root), path_prefix=path)
-        except (*_errors(), OSError):
+        except _errors():
             return None
         return root / path
 
@@ -249,11 +249,11 @@ def _client(base_url: str) -> Any:
 
 def _errors() -> tuple[type[Exception], ...]:
     if importlib.util.find_spec("wandb") is None:
-        return (ConnectionError,)
+        return (OSError,)
     import wandb
 
     # The client says "no such project" as a ValueError, and what it cannot parse in pydantic's, which is one.
-    return (wandb.errors.Error, wandb.errors.CommError, ValueError, ConnectionError, TimeoutError)
+    return (wandb.errors.Error, wandb.errors.CommError, ValueError, OSError)
 
 
 def _text(error: Exception) -> str:
