@@ -46,7 +46,7 @@ def test_a_plain_run_looks_as_if_wandb_had_written_it(delivery: Delivery) -> Non
         "_runcast": '[[0,null,{"loss":"1.0"}]]',
     }  # fmt: skip
     assert second == {
-        "_step": 3, "_timestamp": 1700000002.25, "_runtime": 2.25, "loss": "NaN", "_runcast": 0,
+        "_step": 3, "_timestamp": 1700000002.25, "_runtime": 2.25, "loss": "NaN", "_runcast": 128,
     }  # fmt: skip
     summary = delivery.overview()
     assert (summary["state"], summary["exit_code"], summary["step"]) == ("finished", 0, 3)
