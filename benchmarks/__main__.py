@@ -19,7 +19,8 @@ PARTS = {
     "training": "training",
     "media": "media",
     "files": "files",
-    "wandb-read": "wandb_read",
+    "wandb_read": "wandb_read",
+    "tb_read": "tb_read",
 }
 """Part → its module, whose ``rows()`` measures."""
 
