@@ -19,6 +19,7 @@ PARTS = {
     "training": "training",
     "media": "media",
     "files": "files",
+    "wandb_read": "wandb_read",
     "tb_read": "tb_read",
     "mlflow_read": "mlflow_read",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import struct
@@ -127,7 +128,7 @@ def test_block_edges(size: int) -> None:
         log = wandb_log.frame(b"x" * (position - 14), 0)
         assert len(log) == position
         log += wandb_log.frame(bytes(size), position)
-        assert list(wandb_log.payloads(log)) == [b"x" * (position - 14), bytes(size)]
+        assert list(wandb_log.payloads(io.BytesIO(log))) == [b"x" * (position - 14), bytes(size)]
 
 
 def test_every_truncation() -> None:

@@ -7,9 +7,10 @@ from runcast.plugins.source import Source
 from runcast.sources.local import LocalSource
 from runcast.sources.mlflow import MlflowSource
 from runcast.sources.tensorboard import TensorBoardSource
+from runcast.sources.wandb import WandbSource
 
 
 @hookimpl
 def runcast_sources() -> list[type[Source]]:
     """Every source that comes with runcast."""
-    return [LocalSource, MlflowSource, TensorBoardSource]
+    return [LocalSource, MlflowSource, TensorBoardSource, WandbSource]

@@ -45,7 +45,11 @@ def of_kind(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def form(value: Any) -> Any:
     """What stays of a row's value without what no two encoders agree upon: digests, sizes, random ids."""
     if isinstance(value, dict):
-        numbers = {k: v for k, v in value.items() if k not in ("sha256", "size", "_timestamp", "_runtime")}
+        numbers = {
+            k: v
+            for k, v in value.items()
+            if k not in ("sha256", "size", "_timestamp", "_runtime", "_runcast")
+        }
         return {k: type(v) if "artifact_path" in k else form(v) for k, v in numbers.items()}
     if isinstance(value, list):
         return [form(inner) for inner in value]

@@ -30,9 +30,9 @@ def test_a_plain_run_looks_as_if_wandb_had_written_it(delivery: Delivery) -> Non
     )
     records = delivery.leet()
     assert [record["type"] for record in records] == [
-        "header", "run", "config", "history", "history", "config", "summary", "exit",
+        "header", "run", "files", "config", "history", "history", "config", "summary", "exit",
     ]  # fmt: skip
-    assert [record["num"] for record in records] == list(range(1, 9))
+    assert [record["num"] for record in records] == list(range(1, 10))
     [run] = of_kind(records, "run")
     assert {name: run[name] for name in ("run_id", "project", "display_name", "run_group", "job_type")} == {
         "run_id": "0123abcd4567ef89", "project": "digits", "display_name": "baseline", "run_group": "g",
@@ -43,8 +43,11 @@ def test_a_plain_run_looks_as_if_wandb_had_written_it(delivery: Delivery) -> Non
     first, second = (row["item"] for row in of_kind(records, "history"))
     assert first == {
         "_step": 0, "_timestamp": 1700000001.5, "_runtime": 1.5, "loss": 1, "n": 2**53 + 1, "ok": True,
+        "_runcast": '[[0,null,{"loss":"1.0"}]]',
     }  # fmt: skip
-    assert second == {"_step": 3, "_timestamp": 1700000002.25, "_runtime": 2.25, "loss": "NaN"}
+    assert second == {
+        "_step": 3, "_timestamp": 1700000002.25, "_runtime": 2.25, "loss": "NaN", "_runcast": 128,
+    }  # fmt: skip
     summary = delivery.overview()
     assert (summary["state"], summary["exit_code"], summary["step"]) == ("finished", 0, 3)
     assert {name: summary["summary"][name] for name in ("loss", "n", "ok")} == {
@@ -202,7 +205,7 @@ def test_text(delivery: Delivery) -> None:
     [row] = delivery.rows()
     assert row["sample"] == 'he said "hi"'
     assert (delivery.folder / "files" / row["long"]).read_text() == long
-    assert [file["path"] for file in of_kind(delivery.inspect(), "files")[0]["files"]] == [row["long"]]
+    assert [file["path"] for file in of_kind(delivery.inspect(), "files")[1]["files"]] == [row["long"]]
     assert [(change.what, change.key) for change in receipt.changes] == [("spilled", "long")]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runcast.backends.wandb.rows import AXIS, Rows
+from runcast.backends.wandb.rows import AXIS, TIMES, Rows
 
 keys = st.sampled_from(["a", "b", "train/x", "train/y"])
 steps = st.integers(-3, 6) | st.sampled_from([-(2**63), 2**62])
@@ -26,7 +27,10 @@ class Written:
 
     def sink(self) -> Rows:
         """A new instance over the same memory, as after a crash."""
-        return Rows(self.state, lambda *row: self.rows.append((row[0], row[1], dict(row[2]))), self.axis)
+        return Rows(self.state, self._row, self.axis)
+
+    def _row(self, step: int, time: int, values: Mapping[str, str]) -> None:
+        self.rows.append((step, time, {key: text for key, text in values.items() if key != TIMES}))
 
     def axis(self, key: str, axis: str, new: bool) -> None:
         """Note an axis."""

@@ -127,7 +127,7 @@ def test_names_with_dots_keep_their_axis(online: Delivery, server: Server) -> No
     online.deliver([online.started, metrics(0, loss=1.0), metrics(5, loss=1.0), dotted, finished()])
     assert server.rows(RUN)[1] == {
         "_step": 5, "_timestamp": START / 1e9, "_runtime": 0, "loss": 1, "val.acc": 0.5,
-        "runcast/step/val.acc": 1,
+        "runcast/step/val.acc": 1, "_runcast": '[[0,["loss"],{"loss":"1.0"}],[0,["val.acc"],null]]',
     }  # fmt: skip
     named = {metric["1"] for metric in server.config(RUN)["_wandb"]["m"]}
     assert named == {"val\\.acc", "runcast/step/val\\.acc"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runcast.backends.wandb import WandbBackend, WandbOptions
+from runcast.backends.wandb.rows import TIMES
 from runcast.plugins import OpenRun, Receipt, Ref
 from runcast.records import FileRef, Metrics, Record, RunFinished, RunStarted
 
@@ -104,8 +105,9 @@ class Delivery:
         return [described(payload) for payload in chunks(self.log.read_bytes())]
 
     def rows(self) -> list[dict[str, Any]]:
-        """The history, as W&B's protobuf classes read it."""
-        return [record["history"]["item"] for record in self.inspect() if record["type"] == "history"]
+        """The history, as W&B's protobuf classes read it, without runcast's own column of times."""
+        rows = [record["history"]["item"] for record in self.inspect() if record["type"] == "history"]
+        return [{key: value for key, value in row.items() if key != TIMES} for row in rows]
 
     def overview(self) -> dict[str, Any]:
         """The run, as ``wandb leet inspect --summary`` sees it."""

@@ -189,6 +189,7 @@ class WandbBackend(Backend):
 
     def _write(self) -> None:
         position, data = self._scribe.transcript.take()
+        self._scribe.residual.write(self._folder, over=self._run.state["tail"] is not None)
         self._file.rewind(position)
         self._file.write(data)
         if self._run.state["tail"] is not None:

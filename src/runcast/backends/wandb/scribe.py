@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from runcast.backends.wandb import artifacts, environment, lineage, media, spelling, traces
+from runcast.backends.wandb import artifacts, environment, lineage, media, residual, spelling, traces
 from runcast.backends.wandb.logfile import PRODUCER
 from runcast.backends.wandb.media import tables
 from runcast.backends.wandb.media.place import Place
@@ -23,6 +23,7 @@ from runcast.records import (
     Artifact,
     Define,
     Environment,
+    FileRef,
     Input,
     Lost,
     Media,
@@ -52,7 +53,9 @@ class Scribe:
 
     def __init__(self, run: OpenRun, where: wandb_log.Run) -> None:
         self.where = where
-        self.transcript = Transcript(run.state, where.start_ns)
+        self.residual = residual.Residual(run.state)
+        self.transcript = Transcript(run.state, where.start_ns, self.residual)
+        self._facts: dict[str, Any] = {}
         self._run = run
         self._state = run.state
         self._summaries = Summaries(run.state)
@@ -68,6 +71,12 @@ class Scribe:
         """The log's first two records."""
         self.transcript.say(wandb_log.Header(producer=PRODUCER))
         self._say_run()
+        where = {"project": self.where.project, "name": self.where.name, "group": self.where.group,
+                 "job_type": self.where.job_type}  # fmt: skip
+        started = self._run.started
+        said = {"run": self._run.id, "experiment": started.experiment, "said": started.name}
+        self.residual.say(wrote={**said, **where})
+        self.transcript.say(wandb_log.Files(paths=[residual.PATH]))
         if self._run.started.parent:
             parent = self._run.parent.id if self._run.parent else self._run.started.parent
             self.transcript.note({"parent": spelling.prose(parent)})
@@ -76,7 +85,11 @@ class Scribe:
         """Write a record down; what W&B gets in another form comes back."""
         if not isinstance(record, RunFinished):
             self.transcript.reopen()
-        return self._methods[type(record)](record)
+        changes = self._methods[type(record)](record)
+        if not isinstance(record, Metrics):
+            self.residual.keep(record, self.transcript.rows.count, self._facts)
+            self._facts = {}
+        return changes
 
     def settle(self) -> None:
         """End the run again, where only something late, from a forked worker say, took the end back."""
@@ -87,6 +100,7 @@ class Scribe:
     def forget(self) -> None:
         """Drop what was made and not written."""
         self.transcript.take()
+        self.residual.forget()
 
     def _say_run(self) -> None:
         tags = list(dict.fromkeys(tag for tag in self._state["tags"].values() if tag))
@@ -124,17 +138,22 @@ class Scribe:
 
     def _metrics(self, record: Metrics) -> list[Change]:
         values: dict[str, str] = {}
+        exact: dict[str, str] = {}
         changes: list[Change] = []
         for name, value in record.values.items():
             key, renamed = self.transcript.key(name)
-            values[key], loss = spelling.number(value)
+            text, loss = spelling.number(value)
+            values[key] = text
             if renamed:
                 changes += renamed
             if loss:
+                exact[key] = hex(int(value))
                 changes.append(Change(what="degraded", key=name, detail=loss))
+            elif text[-2:] == ".0":
+                exact[key] = text
         if values:
             self._summaries.take(record.step, record.values)
-            self.transcript.rows.add(record.step, record.time, values)
+            self.transcript.rows.add(record.step, record.time, values, exact)
         return changes
 
     def _tags(self, record: Tags) -> list[Change]:
@@ -161,6 +180,7 @@ class Scribe:
         place = Place(record, key, self._run, self.where, self.transcript)
         values = self._text(place) if record.type == "text" else media.show(place)
         place.metadata_aside()
+        self._facts = {"at": {file.sha256: place.place_of(file) for file in record.contents}}
         self.transcript.rows.add(record.step, record.time, {**values, **place.columns})
         return changes + place.changes
 
@@ -184,12 +204,16 @@ class Scribe:
 
     def _artifact(self, record: Artifact) -> list[Change]:
         made, changes = artifacts.entry(record, self._run, self.where)
-        self.transcript.say(made)
+        self._hold(made)
         return changes
+
+    def _hold(self, made: wandb_log.Artifact) -> None:
+        self.transcript.say(made)
+        self._facts = {"artifact": [made.client_id, made.name, made.digest]}
 
     def _model(self, record: Model) -> list[Change]:
         made, changes = lineage.model(record, self._run, self.where, self._store)
-        self.transcript.say(made)
+        self._hold(made)
         if record.register_as is None:
             return changes
         collection = spelling.artifact(record.register_as)
@@ -206,7 +230,7 @@ class Scribe:
 
     def _input(self, record: Input) -> list[Change]:
         made, changes = lineage.used(record, self._run, self.where)
-        self.transcript.say(made)
+        self._hold(made)
         about = {
             "context": record.context, "alias": record.alias, "run": record.run, "version": record.version,
             "digest": record.digest,
@@ -218,10 +242,7 @@ class Scribe:
     def _environment(self, record: Environment) -> list[Change]:
         values = dict(record.values)
         files = {file.path: file for file in record.files}
-        for file in record.files:
-            own = file.path in environment.OWN_FILES
-            path = file.path if own else f"{environment.OTHER_FILES}/{spelling.path(file.path)}"
-            self._store(path, self._run.blob(file))
+        self._facts = {"at": {file.sha256: self._surroundings(file) for file in record.files}}
         if "requirements.txt" not in files and (lines := environment.requirements(values)):
             self._store("requirements.txt", lines)
         made = environment.metadata(record, self._run.started)
@@ -234,6 +255,15 @@ class Scribe:
         values.pop("packages", None)
         self.transcript.note({"environment": spelling.setting(values)[0]})
         return []
+
+    def _surroundings(self, file: FileRef) -> str:
+        """Keep a file of the environment; a later one of its name does not take the place of its content."""
+        blob = self._run.blob(file)
+        if file.path in environment.OWN_FILES:
+            self._store(file.path, blob)
+        path = f"{environment.OTHER_FILES}/{file.sha256[:20]}/{spelling.path(file.path)}"
+        self._store(path, blob)
+        return path
 
     def _system(self, record: System) -> list[Change]:
         made = environment.stats(record)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runcast.backends.wandb import spelling
+from runcast.backends.wandb.residual import Residual
 from runcast.backends.wandb.rows import Rows
 from runcast.formats import wandb_log
 from runcast.plugins import Change
@@ -26,9 +27,10 @@ class Transcript:
     Args:
         state: the memory, changed in place; begins empty.
         start: start of the run, ns since 1970.
+        residual: takes names as they were said.
     """
 
-    def __init__(self, state: dict[str, Any], start: int) -> None:
+    def __init__(self, state: dict[str, Any], start: int, residual: Residual) -> None:
         for name, empty in (("bytes", 0), ("num", 0), ("lost", 0), ("tail", None)):
             state.setdefault(name, empty)
         for name in ("tags", "renamed", "dicts", "rows"):
@@ -37,6 +39,7 @@ class Transcript:
         self.rows = Rows(state["rows"], self._row, self._axis)
         self.from_position = state["bytes"]
         self._start = start
+        self._residual = residual
         self._made: list[bytes] = []
 
     def take(self) -> tuple[int, bytes]:
@@ -63,6 +66,7 @@ class Transcript:
         if legal not in self.state["renamed"]:
             self.state["renamed"][legal] = True
             self.note({"keymap": {legal: spelling.prose(name)}})
+            self._residual.say(name=[legal, name])
         return legal, [Change(what="renamed", key=name, detail=legal)]
 
     def note(self, facts: dict[str, Any]) -> None:

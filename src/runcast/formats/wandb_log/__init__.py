@@ -6,7 +6,8 @@ dice: the same records make the same file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runcast.formats.wandb_log.decode import decode
@@ -30,6 +31,7 @@ from runcast.formats.wandb_log.entries import (
     Stats,
     Summary,
 )
+from runcast.formats.wandb_log.fast import kind_of, leaves, row
 from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame, payloads
 
 __all__ = [
@@ -56,10 +58,14 @@ __all__ = [
     "append",
     "decode",
     "encode",
+    "entry",
     "frame",
     "history",
+    "kind_of",
+    "leaves",
     "payloads",
     "read",
+    "row",
     "scan",
 ]
 
@@ -71,20 +77,27 @@ def append(entry: Entry, num: int, position: int) -> bytes:
 
 def scan(log: bytes) -> Iterator[Entry | Damage]:
     """Every record of a log's bytes that can be read, and what could not be."""
-    for payload in payloads(log):
-        if isinstance(payload, Damage):
-            yield payload
-            continue
-        try:
-            yield decode(payload)[1]
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            yield Damage(-1, f"a record that cannot be decoded: {error}")
+    yield from _decoded(payloads(io.BytesIO(log)))
 
 
-def read(path: Path) -> Iterator[Entry | Damage]:
-    """Every record of a file; see `scan`.
+def read(path: Path, size: int | None = None) -> Iterator[Entry | Damage]:
+    """Every record of a file; see `scan` and `payloads`. Memory does not grow with its length.
 
     Raises:
         OSError: the file cannot be read.
     """
-    yield from scan(path.read_bytes())
+    with path.open("rb") as log:
+        yield from _decoded(payloads(log, size))
+
+
+def _decoded(found: Iterable[bytes | Damage]) -> Iterator[Entry | Damage]:
+    for payload in found:
+        yield payload if isinstance(payload, Damage) else entry(payload)
+
+
+def entry(payload: bytes) -> Entry | Damage:
+    """What a payload says, or why it cannot be understood."""
+    try:
+        return decode(payload)[1]
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+        return Damage(-1, f"a record that cannot be decoded: {error}")

@@ -111,6 +111,7 @@ def _run(m: _Fields) -> e.Entry:
         config=_values(_collect(_raw(m, 4)), 1),
         group=_text(m, 6), job_type=_text(m, 7), name=_text(m, 8), notes=_text(m, 9), tags=_texts(m, 10),
         host=_text(m, 13), start_ns=_time(m, 17), resumed=bool(_int(m, 18)),
+        sweep=_text(m, 12),
     )  # fmt: skip
 
 

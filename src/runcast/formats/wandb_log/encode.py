@@ -91,7 +91,7 @@ def _run(entry: e.Run) -> bytes:
         data(4, _items(1, entry.config)) if entry.config else b"",
         text(6, entry.group), text(7, entry.job_type), text(8, entry.name), text(9, entry.notes),
         *(data(10, tag.encode()) for tag in entry.tags),
-        text(13, entry.host), _time(17, entry.start_ns), number(18, entry.resumed),
+        text(12, entry.sweep), text(13, entry.host), _time(17, entry.start_ns), number(18, entry.resumed),
     ))  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class Run(_Entry, frozen=True):
     Attributes:
         start_ns: start of the run in ns since 1970; 0 where the log does not say.
         config: settings known at this point.
+        sweep: id of the sweep that started the run.
     """
 
     run_id: str = ""
@@ -44,6 +45,7 @@ class Run(_Entry, frozen=True):
     host: str = ""
     start_ns: int = 0
     resumed: bool = False
+    sweep: str = ""
 
 
 class Config(_Entry, frozen=True):

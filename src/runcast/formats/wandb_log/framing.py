@@ -13,11 +13,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import msgspec
 
 FILE_HEADER = b":W&B" + struct.pack("<HB", 0xBEE1, 0)
 BLOCK = 32768
+_WINDOW = 32 * BLOCK
 _CHUNK = struct.Struct("<IHB")
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
@@ -59,44 +61,67 @@ def frame(payload: bytes, position: int) -> bytes:
         begun, room = True, BLOCK
 
 
-def payloads(log: bytes) -> Iterator[bytes | Damage]:
+def payloads(log: BinaryIO, size: int | None = None, start: int = 0) -> Iterator[bytes | Damage]:
     """Every payload that is whole, in order, and one `Damage` for each place that could not be read.
 
     A damaged chunk costs what is left of its block; a cut at the end costs the record that it cut.
+
+    Args:
+        log: it is read in windows, so memory does not grow with its length.
+        size: where to stop, of a log that still grows; at its end where left out.
+        start: where to begin, the beginning of a block.
     """
-    if log[: len(FILE_HEADER)] != FILE_HEADER:
-        yield Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
-        return
-    at, parts = len(FILE_HEADER), list[bytes]()
     begun: int | None = None
-    while at < len(log):
-        left = BLOCK - at % BLOCK
-        if left < _CHUNK.size:
-            at += left
-            continue
-        chunk = _read_chunk(log, at, left)
+    parts: list[bytes] = []
+    for at, chunk in _chunks(log, size, start):
         if isinstance(chunk, Damage):
             yield chunk
-            at, parts, begun = at + left, [], None
+            begun = None
             continue
         kind, body = chunk
-        continues = kind in (_MIDDLE, _LAST)
-        if continues and begun is None:
+        if kind == _FULL:
+            if begun is not None:
+                yield Damage(begun, "the record's end is missing")
+                begun = None
+            yield body
+        elif kind == _FIRST:
+            if begun is not None:
+                yield Damage(begun, "the record's end is missing")
+            begun, parts = at, [body]
+        elif begun is None:
             yield Damage(at, "the record's beginning is missing")
-        elif not continues and begun is not None:
-            yield Damage(begun, "the record's end is missing")
-        if continues and begun is None:
-            at += _CHUNK.size + len(body)
-            continue
-        parts = parts if continues else []
-        parts.append(body)  # joined at the end: adding bytes to bytes would be quadratic
-        begun = begun if continues else at
-        at += _CHUNK.size + len(body)
-        if kind in (_FULL, _LAST):
-            yield b"".join(parts)
-            parts, begun = [], None
+        else:
+            parts.append(body)
+            if kind == _LAST:
+                yield b"".join(parts)
+                begun = None
     if begun is not None:
         yield Damage(begun, "the record's end is missing")
+
+
+def _chunks(log: BinaryIO, size: int | None, start: int) -> Iterator[tuple[int, tuple[int, bytes] | Damage]]:
+    """Every chunk, or why there is none, with its offset."""
+    base = start
+    log.seek(start)
+    if not start and log.read(len(FILE_HEADER)) != FILE_HEADER:
+        yield 0, Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
+        return
+    log.seek(start)
+    while window := log.read(_WINDOW if size is None else max(0, min(_WINDOW, size - base))):
+        at = 0 if base else len(FILE_HEADER)
+        while at < len(window):
+            left = BLOCK - at % BLOCK
+            if left < _CHUNK.size:
+                at += left
+                continue
+            chunk = _read_chunk(window, at, left)
+            if isinstance(chunk, Damage):
+                yield base + at, Damage(base + at, chunk.reason)
+                at += left
+            else:
+                yield base + at, chunk
+                at += _CHUNK.size + len(chunk[1])
+        base += len(window)
 
 
 def _read_chunk(log: bytes, at: int, left: int) -> tuple[int, bytes] | Damage:

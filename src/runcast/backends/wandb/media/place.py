@@ -46,6 +46,7 @@ class Place:
         self.changes: list[Change] = []
         self.columns: dict[str, str] = {}
         self.folder = Path(run.state["folder"])
+        self._placed: dict[str, str] = {}
         self._run = run
 
     def source(self, file: FileRef) -> Path:
@@ -84,7 +85,12 @@ class Place:
         path = f"{KEPT}/{file.sha256[:20]}/{name}"
         store(self.folder / "files" / path, self.source(file))
         self.transcript.say(wandb_log.Files(paths=[path], now=True))
+        self._placed[file.sha256] = path
         return path
+
+    def place_of(self, file: FileRef) -> str:
+        """Where below ``files/`` a content is as it was; it is kept, where W&B got it in another form."""
+        return self._placed.get(file.sha256) or self.keep(file)
 
     def lesser(self, detail: str, what: Literal["degraded", "spilled"] = "degraded") -> None:
         """Report that W&B got less, or elsewhere, than the script said."""
@@ -120,4 +126,5 @@ class Place:
         path = f"media/{folder}/{name}"
         store(self.folder / "files" / path, content)
         self.transcript.say(wandb_log.Files(paths=[path], now=True))
+        self._placed[sha256] = path
         return {"sha256": sha256, "size": size, "path": path}

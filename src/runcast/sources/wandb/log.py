@@ -1,0 +1,260 @@
+"""One run of a folder: what its logs say as a whole, and what happened, in a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runcast.errors import SourceError
+from runcast.formats import wandb_log
+from runcast.formats.wandb_log.fast import put
+from runcast.plugins.source import FoundRun
+from runcast.records import Define, System
+from runcast.sources.wandb import folder, surroundings
+from runcast.sources.wandb.about import About, Event, Held, HeldFile, Missing, Row
+from runcast.sources.wandb.folder import FolderFiles
+
+_HISTORY, _SUMMARY, _STATS, _ARTIFACT, _OUTPUT = 2, 3, 7, 8, 13
+_WHOLE = (_SUMMARY, 5, 12, 17, 18, 26)
+"""Kinds that say what the run is as a whole."""
+_BAD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
+
+class Folder:
+    """A folder of runs; see `runcast.sources.wandb.folder.home`."""
+
+    def __init__(self, address: str) -> None:
+        self._place = folder.home(address)
+
+    @property
+    def identity(self) -> str:
+        """The real path."""
+        return str(self._place.resolve())
+
+    def runs(self) -> Iterator[FoundRun]:
+        """Every run, the oldest first."""
+        return folder.runs(self._place)
+
+    def run(self, id_: str, scratch: Path) -> LoggedRun:
+        """One run, to be read.
+
+        Raises:
+            SourceError: it is not there any more.
+        """
+        paths = folder.logs(self._place).get(id_)
+        if not paths:
+            raise SourceError(f"wandb: run {id_} is not in {self._place} any more")
+        return LoggedRun(id_, paths, scratch)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class LoggedRun:
+    """A run in a folder.
+
+    What is written after this was made is left for the next reading.
+
+    Raises:
+        OSError: a log cannot be read.
+    """
+
+    def __init__(self, id_: str, paths: list[Path], scratch: Path) -> None:
+        self._scratch = scratch
+        self._sizes = {path: path.stat().st_size for path in paths}
+        self.files = FolderFiles([path.parent for path in paths])
+        self._gathered = _Gathered(id_)
+        for path in paths:
+            for payload in self._payloads(path):
+                self._gathered.take(payload)
+        self.about = self._gathered.about()
+        status, _ = folder.ending(paths)
+        word = self.about.own.get("status")
+        self.about.status = status if status != "failed" or word != "crashed" else "crashed"
+        self.about.console = self._console
+
+    def _payloads(self, path: Path) -> Iterator[tuple[int, int, int, bytes] | wandb_log.Damage]:
+        """Kind, beginning and end of what each record says, and the record."""
+        with path.open("rb") as stream:
+            for payload in wandb_log.payloads(stream, self._sizes[path]):
+                if isinstance(payload, wandb_log.Damage):
+                    yield payload
+                    continue
+                try:
+                    yield *wandb_log.kind_of(payload), payload
+                except ValueError as error:
+                    yield wandb_log.Damage(-1, str(error))
+
+    def events(self) -> Iterator[Event]:
+        """Rows, looks at the machine, artifacts and damage, in the order of the log."""
+        for path in self._sizes:
+            live = self.about.status == "running"
+            end = self._sizes[path]
+            for found in self._payloads(path):
+                if isinstance(found, wandb_log.Damage):
+                    cut = found.reason.startswith(("cut", "the record's end"))
+                    if not (live and cut and end - found.at < wandb_log.BLOCK):  # it is being written
+                        yield Missing(f"{path.name} at byte {found.at}: {found.reason}")
+                    continue
+                kind, begin, stop, payload = found
+                if kind == _HISTORY:
+                    try:
+                        yield Row(wandb_log.row(payload, begin, stop))
+                    except _BAD as error:
+                        yield Missing(f"{path.name}: a row that cannot be decoded: {error}")
+                elif kind in (_STATS, _ARTIFACT):
+                    yield from _event(wandb_log.entry(payload), path)
+
+    def _console(self) -> Path | None:
+        place = self._scratch / "output.log"
+        with place.open("wb") as out:
+            for path in self._sizes:
+                for found in self._payloads(path):
+                    if isinstance(found, tuple) and found[0] == _OUTPUT:
+                        entry = wandb_log.entry(found[3])
+                        if isinstance(entry, wandb_log.Output):
+                            out.write(entry.text.encode("utf-8", "surrogateescape"))
+        return place if place.stat().st_size else None
+
+
+def _event(entry: wandb_log.Entry | wandb_log.Damage, path: Path) -> Iterator[Event]:
+    if isinstance(entry, wandb_log.Damage):
+        yield Missing(f"{path.name}: {entry.reason}")
+    elif isinstance(entry, wandb_log.Stats):
+        values = {k: v for k, v in entry.values.items() if isinstance(v, (int, float))}
+        if values:
+            yield System(time=entry.time_ns, values=values)
+    elif isinstance(entry, wandb_log.Artifact):
+        yield _held(entry)
+
+
+def _held(entry: wandb_log.Artifact) -> Held:
+    try:
+        metadata = json.loads(entry.metadata or "{}")
+    except ValueError:
+        metadata = {"text": entry.metadata}
+    return Held(
+        name=entry.name,
+        type=entry.type,
+        description=entry.description,
+        metadata=metadata if isinstance(metadata, dict) else {"value": metadata},
+        aliases=list(entry.aliases),
+        use=entry.use,
+        client_id=entry.client_id,
+        digest=entry.digest,
+        files=lambda: [_held_file(file) for file in entry.entries],
+    )
+
+
+def _held_file(file: wandb_log.ManifestEntry) -> HeldFile:
+    place = Path(file.local_path) if file.local_path else None
+    return HeldFile(path=file.path, uri=file.ref, digest=file.digest, size=file.size, fetch=lambda: place)
+
+
+class _Gathered:
+    """What the records say of the run as a whole, the later ones over the earlier."""
+
+    def __init__(self, id_: str) -> None:
+        self._id = id_
+        self._run = wandb_log.Run(run_id=id_)
+        self._config: dict[str, Any] = {}
+        self._summary: dict[str | tuple[str, ...], bytes | None] = {}
+        self._metrics: dict[str, wandb_log.Metric] = {}
+        self._environment: dict[str, Any] = {}
+        self._username = ""
+        self._exit: wandb_log.Exit | None = None
+        self._first = 0
+
+    def take(self, found: tuple[int, int, int, bytes] | wandb_log.Damage) -> None:
+        """One record."""
+        if isinstance(found, wandb_log.Damage) or found[0] not in _WHOLE:
+            return
+        kind, begin, end, payload = found
+        if kind == _SUMMARY and (leaves := wandb_log.leaves(payload, begin, end)) is not None:
+            self._summary.update(leaves)
+            return
+        entry = wandb_log.entry(payload)
+        if isinstance(entry, wandb_log.Summary):
+            self._summary |= {key: json.dumps(value).encode() for key, value in entry.update.items()}
+            for key in entry.remove:
+                self._summary = {p: raw for p, raw in self._summary.items() if not _below(p, key)}
+        elif isinstance(entry, wandb_log.Config):
+            merge(self._config, entry.update)
+            for key in entry.remove:
+                _remove(self._config, key)
+        elif isinstance(entry, wandb_log.Run):
+            merge(self._config, entry.config)
+            self._first = self._first or entry.start_ns
+            self._run = entry
+        elif isinstance(entry, wandb_log.Exit):
+            self._exit = entry
+        elif isinstance(entry, wandb_log.Metric):
+            self._metrics[entry.name or entry.glob] = entry
+        elif isinstance(entry, wandb_log.Environment):
+            merge(self._environment, surroundings.of_log(entry))
+            self._username = entry.username or self._username
+
+    def about(self) -> About:
+        """The run."""
+        run, start = self._run, self._first
+        ended = None
+        if self._exit is not None:
+            ended = (run.start_ns or start) + self._exit.runtime * 10**9
+        summary: dict[str, Any] = {}
+        for path, raw in self._summary.items():
+            try:
+                put(summary, path, json.loads(raw or b"null"))
+            except ValueError:
+                continue
+        return About(
+            id=self._id, entity=run.entity, project=run.project, name=run.name, group=run.group,
+            job_type=run.job_type, notes=run.notes, tags=list(run.tags), host=run.host, user=self._username,
+            sweep=run.sweep, started=start, ended=ended, config=self._config, summary=summary,
+            defined=[define for metric in self._metrics.values() if (define := _define(metric, start))],
+            axes={_plain(m): _dots(m.step_metric) for m in self._metrics.values() if m.step_metric},
+            environment=self._environment,
+        )  # fmt: skip
+
+
+def _define(metric: wandb_log.Metric, time: int) -> Define | None:
+    goals = {"minimize": "minimize", "maximize": "maximize"}
+    goal: Any = goals.get(metric.goal)
+    if not metric.summary and goal is None:
+        return None
+    return Define(time=time, key=_plain(metric), goal=goal, summary=list(metric.summary))
+
+
+def _plain(metric: wandb_log.Metric) -> str:
+    return _dots(metric.name or metric.glob)
+
+
+def _dots(name: str) -> str:
+    return name.replace("\\.", ".")
+
+
+def _below(path: str | tuple[str, ...], key: str) -> bool:
+    whole = path if isinstance(path, str) else ".".join(path)
+    return whole == key or whole.startswith(f"{key}.")
+
+
+def merge(into: dict[str, Any], update: dict[str, Any]) -> None:
+    """As W&B does: dicts into dicts, anything else in place of what was there."""
+    for key, value in update.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _remove(config: dict[str, Any], key: str) -> None:
+    if key in config:
+        del config[key]
+        return
+    *above, last = key.split(".")
+    level: Any = config
+    for name in above:
+        level = level.get(name) if isinstance(level, dict) else None
+    if isinstance(level, dict):
+        level.pop(last, None)
