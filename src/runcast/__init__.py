@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Text,
         Video,
     )
+    from runcast.model_registry import registry
     from runcast.models import load_model
     from runcast.seeds import seed_everything
     from runcast.selector import select
@@ -80,6 +81,7 @@ __all__ = [
     "current_run",
     "load_model",
     "log",
+    "registry",
     "runs",
     "seed_everything",
     "select",
@@ -89,6 +91,7 @@ __all__ = [
 
 _LAZY = {
     "load_model": "runcast.models",
+    "registry": "runcast.model_registry",
     "runs": "runcast.catalog",
     "seed_everything": "runcast.seeds",
     "select": "runcast.selector",
