@@ -20,9 +20,9 @@ TESTS = Path(__file__).parents[1]
 # The suite runs with importlib's import mode, which adds no path.
 sys.path += [path for path in (str(TESTS), str(TESTS / "backends" / "mlflow")) if path not in sys.path]
 
-from servers import MlflowServer, free_port
+from servers import MlflowServer, free_port  # noqa: E402  # found by the path above
 
-from wandb_server import Server
+from wandb_server import Server  # noqa: E402  # same
 
 NAMES = ("local", "mlflow", "wandb")
 

@@ -1,4 +1,4 @@
-"""From a run's model, an artifact or a folder to a `Candidate`: content by digest, metrics, where the run is."""
+"""From a run's model, an artifact or a folder to a `Candidate`."""
 
 from __future__ import annotations
 

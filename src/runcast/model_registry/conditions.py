@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _WORDS = re.compile(
 )
 _FORMS = "write 'auc >= 0.95', 'auc >= production - 0.01' or 'loss better than production by 0.1'"
 Op = Literal[">=", "<=", "==", ">", "<"]
+_COMPARE = {">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt}
 
 
 class Check(BaseModel):
@@ -128,12 +130,4 @@ def _compare(left: float, op: Op, right: float) -> bool:
         return left == right
     if op in (">=", "<=") and math.isclose(left, right, rel_tol=1e-12, abs_tol=1e-15):
         return True  # 0.93 - 0.01 is not quite 0.92
-    return (
-        left >= right
-        if op == ">="
-        else left <= right
-        if op == "<="
-        else left > right
-        if op == ">"
-        else left < right
-    )
+    return bool(_COMPARE[op](left, right))

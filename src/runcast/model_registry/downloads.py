@@ -73,8 +73,8 @@ def _verified(version: ModelVersion, raw: Path, draft: Path) -> None:
         refs = [FileRef(path, sha, 0) for path, (_, sha) in there.items()]
         if version.digest and digest(refs) != version.digest:
             raise RegistryError(
-                f"{version} ({version.registry}) is not what was registered: its digest is another; register it "
-                "again"
+                f"{version} ({version.registry}) has another digest than what was registered; "
+                "register it again"
             )
         wanted = {path: sha for path, (_, sha) in there.items()}
     else:

@@ -44,8 +44,8 @@ def alias_name(alias: str, policy: Policy) -> str:
         raise UsageError(f"alias {alias!r} is a stage of the policy: use `promote`, or `rollback`")
     if _RESERVED.fullmatch(alias) or alias == "archived":
         raise UsageError(
-            f"alias {alias!r} is reserved: 'latest' and 'v3' are the trackers' own, 'archived' and digests are "
-            "runcast's; choose another"
+            f"alias {alias!r} is reserved: 'latest' and 'v3' are the trackers' own, 'archived' and "
+            "digests are runcast's; choose another"
         )
     if not _ALIAS.fullmatch(alias):
         raise UsageError(
@@ -62,8 +62,8 @@ def tag_of(key: str, value: str) -> tuple[str, str]:
     """
     if not _TAG.fullmatch(key) or key.startswith(_OWN):
         raise UsageError(
-            f"tag {key!r:.120}: use letters, digits, ' ', '.', '_' and '-', at most 100, and none that begins "
-            f"with {', '.join(_OWN)}"
+            f"tag {key!r:.120}: use letters, digits, ' ', '.', '_' and '-', at most 100, none that "
+            f"begins with {', '.join(_OWN)}"
         )
     if len(value) > _LONGEST_VALUE:
         raise UsageError(

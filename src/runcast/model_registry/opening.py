@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, overload
 
 from runcast.config import Config, Policy, load
@@ -22,14 +22,14 @@ def registry(
 ) -> ModelRegistry: ...
 @overload
 def registry(
-    backend: Sequence[str] | None = None,
+    backend: list[str] | tuple[str, ...] | None = None,
     *,
     policy: Policy | None = None,
     config: Mapping[str, Any] | None = None,
     by: str = "",
 ) -> Registries: ...
 def registry(
-    backend: str | Sequence[str] | None = None,
+    backend: str | list[str] | tuple[str, ...] | None = None,
     *,
     policy: Policy | None = None,
     config: Mapping[str, Any] | None = None,

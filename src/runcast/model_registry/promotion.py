@@ -159,7 +159,7 @@ class Mover:
             version: where the alias is to go; what was begun towards it is finished at once.
 
         Returns:
-            The event that is in effect now, which may be this very call's, begun by a process that was killed.
+            The event that is in effect now.
 
         Raises:
             Lost: somebody else is moving the alias right now.
@@ -172,8 +172,8 @@ class Mover:
         if last is not None and last.state == "begun":
             if last.version != version and abs(self._now - last.time) < ABANDONED:
                 raise Lost(
-                    f"{self._name}: {last.who} is moving {self._alias!r} to v{last.version} right now; look at "
-                    f"`runcast registry history {self._name}` in a minute"
+                    f"{self._name}: {last.who} is moving {self._alias!r} to v{last.version} right now; "
+                    f"look at `runcast registry history {self._name}` in a minute"
                 )
             self._registry.finish(self._name, last)
         elif holder != current:

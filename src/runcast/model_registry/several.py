@@ -52,7 +52,7 @@ class Answer(BaseModel):
 class Registries:
     """Every configured registry; made by `runcast.registry()`.
 
-    Numbers of versions differ between trackers: mean a version by alias, stage or digest, or give an `Answer`.
+    Numbers of versions differ between trackers: mean one by alias, stage or digest, or give an `Answer`.
     Mistakes in a call (`UsageError` of names) raise where no registry could do it.
     """
 

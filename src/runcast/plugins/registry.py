@@ -2,9 +2,9 @@
 
 A registry numbers the versions of a name from 0 or 1, as its tracker does, and lets aliases point to them.
 Stages are aliases that the policy knows (`runcast.model_registry`). Whoever moves an alias says so with an
-`Event`: its ``previous`` is the version that the alias is expected at, and where two say the same at once, one
-of them is effective (`effective`) and the other is told with `Lost`. Everything is safe to repeat: a process
-may be killed between any two requests of a call.
+`Event`: its ``previous`` is the version that the alias is expected at. Where two say the same at once, one
+of them is effective (`effective`) and the other is told with `Lost`. Everything is safe to repeat: a
+process may be killed between any two requests of a call.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Moving aliases in trackers that cannot compare and set: the history decides, the aliases follow.
 
 Whoever moves an alias first writes down an event that says where the alias is now. `effective` tells from the
-events alone which of two that say the same is the one; the alias is moved after that. Let A and B do so at
-once: either B still sees the alias where it was after writing its event, then A's move came later, and A, who
-looks once more after moving, sees B's event; or B sees that the alias has moved. So both never believe to have
-won, whatever the order of their requests, provided that the tracker's answers hold what was written before.
+events alone which of two that say the same is the one; the alias is moved after that. Let A and B do so
+at once: either B still sees the alias where it was after writing its event, then A's move came later, and A,
+who looks once more after moving, sees B's event; or B sees that the alias has moved. So both never believe
+to have won, whatever the order of their requests, provided that the tracker's answers hold what was written
+before.
 """
 
 from __future__ import annotations

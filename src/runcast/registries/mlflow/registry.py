@@ -1,7 +1,8 @@
 """`MlflowRegistry`: through MLflow's public client, on a database or a server.
 
-What MLflow has no slot for stands in tags: of a version ``runcast.version`` (its identity) and ``runcast.facts``;
-of a registered model one tag for each event, so that two who write at once never overwrite each other.
+What MLflow has no slot for stands in tags: of a version ``runcast.version`` (its identity) and
+``runcast.facts``; of a registered model one tag for each event, so that two who write at once never overwrite
+each other.
 """
 
 from __future__ import annotations

@@ -12,13 +12,7 @@ from runcast.backends.wandb.registry import organization
 from runcast.errors import DeliveryError, Halt, Reject, Retry
 from runcast.redact import redact_text
 
-_DOWN = (
-    "ConnectionError",
-    "Timeout",
-    "UsageError",
-    "WandbServiceConnectionError",
-    "ServiceStartTimeoutError",
-)
+_DOWN = ("ConnectionError", "Timeout", "UsageError", "WandbServiceConnectionError")
 
 
 def ready(options: WandbOptions) -> str:
@@ -52,7 +46,7 @@ def owner(options: WandbOptions, entity: str) -> str:
         raise Halt(f"wandb: {options.base_url} says: {redact_text(str(error))}") from None
     if not found:
         raise Halt(
-            f"wandb: {entity or 'the key'} belongs to no organization or to several, so there is no registry: "
+            f"wandb: {entity or 'the key'} belongs to no organization, or to several: "
             "set `entity` under [wandb] to a team of the one that is meant"
         )
     return found

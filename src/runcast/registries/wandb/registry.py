@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from runcast.catalog.values import json_in, json_out
+from runcast.errors import Halt
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.moving import Moving
 from runcast.registries.wandb import client
 from runcast.registries.wandb.upload import uploaded
 
 KEY = "runcast.registry"
-_TYPE = "model"
 
 
 class WandbRegistry(Moving):
@@ -40,14 +40,7 @@ class WandbRegistry(Moving):
     def names(self) -> list[str]:
         """Every collection of models, sorted."""
         with client.translated(self.options):
-            api, place = self._api()
-            try:
-                collections = api.artifact_type(_TYPE, project=place).collections()
-                return sorted(collection.name for collection in collections)
-            except Exception as error:
-                if _is_missing(error):
-                    return []
-                raise
+            return sorted({collection.name for collection in self._registry().collections(per_page=100)})
 
     def versions(self, name: str) -> list[ModelVersion]:
         """Every membership; the metrics of one that runcast did not register are its run's summary."""
@@ -57,10 +50,18 @@ class WandbRegistry(Moving):
             )
 
     def _members(self, name: str) -> list[Any]:
+        found = self._registry().collections(filter={"name": name}).versions(per_page=100)
+        return list(found)
+
+    def _registry(self) -> Any:
         api, place = self._api()
-        if not api.artifact_collection_exists(f"{place}/{name}", _TYPE):
-            return []
-        return list(api.artifacts(_TYPE, f"{place}/{name}"))
+        try:
+            return api.registry(self.options.registry)
+        except ValueError as error:
+            raise Halt(
+                f"wandb: {place} cannot be used ({error}): make it in W&B, or name another: `registry` under "
+                "[wandb]"
+            ) from None
 
     def _member(self, name: str, version: int) -> Any:
         api, place = self._api()
@@ -205,7 +206,3 @@ def _nanoseconds(text: str | None) -> int:
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     return int(moment.timestamp() * 1e9)
-
-
-def _is_missing(error: BaseException) -> bool:
-    return "not found" in str(error).lower() or "could not find" in str(error).lower()

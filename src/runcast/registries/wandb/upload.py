@@ -1,4 +1,4 @@
-"""From a candidate to a committed artifact, found again where an earlier attempt, or the run itself, left one."""
+"""From a candidate to a committed artifact, found again where an attempt, or the run itself, left one."""
 
 from __future__ import annotations
 
