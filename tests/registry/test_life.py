@@ -15,7 +15,7 @@ from runcast.model_registry import Refused, Request
 POLICY = Policy(
     requires={
         "staging": ["acc >= 0.5"],
-        "production": ["acc >= 0.8", "acc >= production - 0.05", "loss better than production by -1"],
+        "production": ["acc >= 0.8", "acc >= production - 0.05", "loss no worse than production within 0.01"],
     },
     tags={"production": ["reviewed"]},
     approval=["production"],
@@ -26,7 +26,6 @@ POLICY = Policy(
 def train(world: Any, depth: int) -> tuple[Any, Any]:
     """A run that trains a tree on digits and logs it; the run, and the tree."""
     from sklearn.datasets import load_digits
-    from sklearn.metrics import log_loss
     from sklearn.tree import DecisionTreeClassifier
 
     x, y = load_digits(return_X_y=True)
@@ -35,7 +34,8 @@ def train(world: Any, depth: int) -> tuple[Any, Any]:
         "digits", name=f"depth-{depth}", backends=list(dict.fromkeys(["local", world.backend])),
         config={**world.config, "delivery": "thread", "finish_timeout": 60},
     )  # fmt: skip
-    run.log({"acc": tree.score(x[1200:], y[1200:]), "loss": log_loss(y[1200:], tree.predict_proba(x[1200:]))})
+    accuracy = tree.score(x[1200:], y[1200:])
+    run.log({"acc": accuracy, "loss": 1 - accuracy})
     run.log_model(tree, "tree")
     run.finish()
     return run, tree
@@ -109,6 +109,7 @@ def test_the_whole_life(world: Any) -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")
 def test_mlflow_loads_and_shows_it_itself(world_of: Callable[[str], Any]) -> None:
     """MLflow's own client finds the version by alias and stage, and its own loader predicts."""
     import mlflow

@@ -273,7 +273,7 @@ class ModelRegistry:
         """Who registered, moved and named what, and when; the oldest first."""
         versions = self.versions(name)
         with self._errors():
-            moves = self._registry.events(name)
+            moves = _told(self._registry.events(name))
         made = [
             Event(
                 id=version.identity[:16], order=0, time=version.created, who=version.by,
@@ -379,3 +379,13 @@ class ModelRegistry:
             yield
         except DeliveryError as error:
             raise RegistryError(f"registry {self.name}: {error}; repeating the call goes on") from error
+
+
+def _told(events: list[Event]) -> list[Event]:
+    """The events for people: one that moved nothing is lost, whatever its writer lived to say of it."""
+    real = {event.id for alias in {e.alias for e in events} for event in effective(events, alias)}
+    return [
+        event if event.id in real else event.model_copy(update={"state": "lost"})
+        for event in events
+        if event.id in real or event.action != "noticed"
+    ]
