@@ -118,9 +118,9 @@ class Registries:
         """Registry → its models."""
         return {name: one.names() for name, one in self._registries.items()}
 
-    def list(self, name: str) -> dict[str, list[ModelVersion]]:
+    def versions(self, name: str) -> dict[str, list[ModelVersion]]:
         """Registry → its versions of a model."""
-        return {key: one.list(name) for key, one in self._registries.items()}
+        return {key: one.versions(name) for key, one in self._registries.items()}
 
     def history(self, name: str) -> dict[str, list[Event]]:
         """Registry → what happened there to a model."""
@@ -132,7 +132,8 @@ class Registries:
 
     def download(self, wanted: str, folder: str | os.PathLike[str] | None = None) -> Path:
         """From the first registry that has it; see `ModelRegistry.download`."""
-        return self._first(lambda one: one.download(wanted, folder))
+        made: Path = self._first(lambda one: one.download(wanted, folder))
+        return made
 
     def load(self, wanted: str, *, trust: bool = False, into: Any = None) -> Any:
         """From the first registry that has it; see `ModelRegistry.load`."""
