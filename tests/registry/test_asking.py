@@ -166,6 +166,15 @@ def test_one_that_is_down_is_finished_later(world_of: Callable[[str], Any], mlfl
         }
         with pytest.raises(UsageError, match="there is no model 'nobody'"):
             both.get("nobody")
+        assert {key: [v.stage for v in found] for key, found in both.versions(world.model).items()} == {
+            name: ["staging"] for name in names
+        }
+        assert [e.action for e in both.history(world.model)["mlflow"]] == [
+            "registered",
+            "aliased",
+            "promoted",
+        ]
+        assert [len(found.versions) for found in both.compare([world.model]).values()] == [1, 1]
 
 
 def test_the_command_line(project: Path) -> None:
