@@ -19,6 +19,8 @@ PARTS = {
     "training": "training",
     "media": "media",
     "files": "files",
+    "tb_read": "tb_read",
+    "mlflow_read": "mlflow_read",
 }
 """Part → its module, whose ``rows()`` measures."""
 

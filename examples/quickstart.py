@@ -14,7 +14,7 @@ parser.add_argument("--backends", help="comma-separated; as configured where lef
 backends = parser.parse_args().backends
 
 with runcast.start(
-    "quickstart", params={"lr": 0.1, "model": {"depth": 3}}, tags=["example"], backends=backends
+    "quickstart", name="first", params={"lr": 0.1, "model": {"depth": 3}}, tags="example", backends=backends
 ) as run:
     for step in range(100):
         loss = math.exp(-step / 30)

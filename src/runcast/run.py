@@ -266,17 +266,23 @@ class Run(RunFiles, RunTraces):
         self._wait(max(0.0, self._config.settings.finish_timeout - spent))
 
     def _finish(self, status: Status, timeout: float | None, error: str | None) -> None:
+        now = time.time_ns()  # the waiting for its surroundings is no part of the run
         limit = self._config.settings.finish_timeout if timeout is None else timeout
         try:
             if self._owner and not self._finished and self._session is not None and os.getpid() == self._pid:
                 self._session.settle(self.id, min(limit, LOOKING) if status == "finished" else 0.0)
         finally:  # whoever is impatient loses nothing
-            ended = self._end(status, error)
+            ended = self._end(status, error, now)
         if ended:
             self._wait(timeout)
 
-    def _end(self, status: Status, error: str | None) -> bool:
-        """Say the last word; False where that is done, or another process's to do."""
+    def _end(self, status: Status, error: str | None, now: int | None = None) -> bool:
+        """Say the last word; False where that is done, or another process's to do.
+
+        Args:
+            status, error: how it ended.
+            now: ns since 1970 when it did.
+        """
         if self._writer is None or self._session is None:
             self._finished = True
             return False
@@ -293,7 +299,9 @@ class Run(RunFiles, RunTraces):
         self._status = status
         off_exit(self._ending)
         reason = redact_text(error) if error is not None else None
-        self._writer.append(codec.encode(RunFinished(time=time.time_ns(), status=status, error=reason)))
+        self._writer.append(
+            codec.encode(RunFinished(time=now or time.time_ns(), status=status, error=reason))
+        )
         self._writer.close()
         return True
 

@@ -80,7 +80,7 @@ class RunFiles:
             )
         except (UsageError, OSError, TypeError, ValueError) as error:
             return self._trouble.tell([*problems, Problem(title, str(error))], now)
-        problems += [Problem(title, text) for text in left_out]
+        problems += [Problem(title, text, kept=bool(files)) for text in left_out]
         if not files and not left_out:
             problems.append(Problem(title, "the artifact is empty: no file is there, or none matches"))
         extra, more = normalize.params(metadata or {})
@@ -157,7 +157,7 @@ class RunFiles:
             )
         except (UsageError, OSError) as error:
             return self._trouble.tell([*problems, Problem(title, str(error))], now)
-        problems += [Problem(title, text) for text in saved.problems]
+        problems += [Problem(title, text, kept=True) for text in saved.problems]
         at = None if step is None else normalize.step(step)
         if isinstance(at, Problem):
             problems.append(at)
@@ -216,7 +216,7 @@ class RunFiles:
         except (UsageError, OSError) as error:
             return self._trouble.tell([*problems, Problem(str(name or "dataset"), str(error))], now)
         title = str(name) if name else seen.name
-        problems += [Problem(title, text) for text in seen.problems]
+        problems += [Problem(title, text, kept=True) for text in seen.problems]
         own = {f"metadata/{key}" if key in datasets.KEYS else key: value for key, value in extra.items()}
         record = Input(
             time=now,
@@ -249,7 +249,7 @@ class RunFiles:
             alone = isinstance(path, (str, os.PathLike)) and not artifacts.is_uri(path)
             name = artifacts.name_of(path) if alone else _last(path)
         title, why = artifacts.safe_name(str(name))
-        return title, [Problem(str(name), why)] if why else []
+        return title, [Problem(str(name), why, kept=True)] if why else []
 
 
 def _last(path: Any) -> str:

@@ -45,13 +45,14 @@ class Trouble:
             detail = redact_text(problem.detail) if problem.detail else None
             self._keep(Lost(time=now, key=problem.key, reason=redact_text(problem.reason), detail=detail))
             if not self._strict:
-                self.warn(problem.key, problem.reason)
+                self.warn(problem.key, problem.reason, kept=problem.kept)
         if problems and self._strict:
             raise UsageError("; ".join(f"{p.key!r}: {redact_text(p.reason)}" for p in problems))
 
-    def warn(self, key: str, reason: str) -> None:
-        """Tell a person."""
-        warn(f"{key!r} was not logged: {redact_text(reason)}")
+    def warn(self, key: str, reason: str, *, kept: bool = False) -> None:
+        """Tell a person; `kept` as of `Problem`."""
+        what = f"{key!r} was not logged" if key else "something was not logged"
+        warn(f"{what}{' in full' if kept else ''}: {redact_text(reason)}")
 
     def settle(self, now: int) -> None:
         """Record how often the known problems came again."""

@@ -30,24 +30,34 @@ class TestLocal(BackendContract):
                 "params": "SELECT key, json FROM params WHERE run = ?",
                 "tags": "SELECT key, value FROM tags WHERE run = ?",
                 "metrics": "SELECT key, count, step FROM metrics WHERE run = ?",
-                "media": "SELECT key, step, text FROM media WHERE run = ? ORDER BY time_ns",
-                "artifacts": "SELECT name, files FROM artifacts WHERE run = ? ORDER BY time_ns",
+                "media": "SELECT key, step, text, type FROM media WHERE run = ? ORDER BY time_ns",
+                "artifacts": "SELECT name, files, model FROM artifacts WHERE run = ? ORDER BY time_ns",
+                "inputs": "SELECT name FROM inputs WHERE run = ?",
             }
             rows = {name: db.execute(query, head[:1]).fetchall() for name, query in tables.items()}
         texts: dict[str, list[tuple[int, str]]] = {}
-        for key, step, text in rows["media"]:
-            texts.setdefault(_text(key), []).append((int(step), _text(text)))
+        media: dict[str, list[int]] = {}
+        for key, step, text, type_ in rows["media"]:
+            if type_ == "text":
+                texts.setdefault(_text(key), []).append((int(step), _text(text)))
+            else:
+                media.setdefault(_text(key), []).append(int(step))
         return ReadBack(
             params={_text(key): unpack(json.loads(text)) for key, text in rows["params"]},
             metrics=_points(run, rows["metrics"]),
             tags={_text(key): _text(value) for key, value in rows["tags"]},
             note=_text(head[4] or ""),
             texts=texts,
-            artifacts={_text(name): _files(run, files) for name, files in rows["artifacts"]},
+            artifacts={
+                _text(name): _files(run, files) for name, files, model in rows["artifacts"] if not model
+            },
+            models={name: json.loads(model)["flavor"] for name, _, model in rows["artifacts"] if model},
             status=head[3],
             experiment=_text(head[1]),
             name=_text(head[2]),
             parent=run.parent.id if run.parent and head[5] else "",
+            media=media,
+            inputs=[_text(name) for (name,) in rows["inputs"]],
         )
 
 
@@ -68,7 +78,7 @@ def _points(run: OpenRun, summaries: list[Any]) -> dict[str, list[Any]]:
 
 def _files(run: OpenRun, text: str) -> dict[str, bytes]:
     """By digest; content that is not there, or never was, is left out."""
-    known = {path: run.blobs / sha[:2] / sha for path, sha, _ in json.loads(text) if sha.isalnum()}
+    known = {path: run.blobs / sha[:2] / sha for path, sha, *_ in json.loads(text) if sha.isalnum()}
     return {path: blob.read_bytes() for path, blob in known.items() if blob.is_file()}
 
 

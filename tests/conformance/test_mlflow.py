@@ -69,6 +69,7 @@ class TestMlflow(BackendContract):
             metrics={
                 names.get(key, key): [(m.step, m.timestamp * 1_000_000, m.value) for m in points]
                 for key, points in history.items()
+                if not key.startswith("system/")
             },
             tags={names.get(k, k): v for k, v in tags.items() if not k.startswith(BOOKKEEPING)},
             note=tags.get("mlflow.note.content", ""),
@@ -91,7 +92,7 @@ def _texts(files: dict[str, bytes]) -> dict[str, list[tuple[int, str]]]:
     texts: dict[str, list[tuple[int, str]]] = {}
     for line in files.get("runcast/residual.jsonl", b"").splitlines():
         fact = json.loads(line)
-        if fact["kind"] == "media":
+        if fact["kind"] == "media" and fact.get("type", "text") == "text":
             text = files[fact["path"]].decode("utf-8", "surrogatepass")
             texts.setdefault(fact["key"], []).append((fact["step"], text))
     if "runcast/residual.jsonl" not in files:  # it comes with the run's end; until then the paths must do

@@ -94,6 +94,25 @@ def test_a_wrong_value_is_named_and_the_rest_is_logged(
     assert (metrics.step, metrics.values) == (7, {"loss": 0.5})
 
 
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda run: run.log({"changed": runcast.Image(np.full((2, 2), 7.0))}),
+        lambda run: run.log({"changed": runcast.Text("x", metadata={"of": np.zeros(100_000)})}),
+        lambda run: run.log_params({"changed": np.zeros(100_000)}),
+        lambda run: run.log_dataset({"a": np.zeros(3)}, name="changed", target="b"),
+    ],
+    ids=["image", "metadata", "param", "dataset"],
+)
+def test_what_is_kept_in_part_is_not_called_missing(
+    run: runcast.Run, caplog: pytest.LogCaptureFixture, say: Any
+) -> None:
+    """A person who reads the warning does not look for a value that is there."""
+    say(run)
+
+    assert "'changed' was not logged in full: " in caplog.text
+
+
 def test_strict_raises_after_everything_was_kept(project: Path) -> None:
     """For tests of training code."""
     run = runcast.start("exp", config=LATER, strict=True)

@@ -70,7 +70,13 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        env={**kept, "PYTHONPATH": path, "HOME": str(root)},
+        env={
+            **kept,
+            "PYTHONPATH": path,
+            "HOME": str(root),
+            "RUNCAST_CAPTURE": "false",
+            "RUNCAST_SYSTEM_INTERVAL": "0",
+        },
         cwd=root,
         timeout=90,
     )

@@ -48,7 +48,7 @@ def _take(seen: ReadBack, record: dict[str, Any]) -> None:
         seen.tags.update(record["values"])
     elif record["kind"] == "note":
         seen.note = record["text"]
-    elif record["kind"] == "media":
+    elif record["kind"] == "media" and record["type"] == "text":
         seen.texts.setdefault(record["key"], []).append((record["step"], record["text"]))
     elif record["kind"] == "run_started":
         seen.experiment, seen.name, seen.status = record["experiment"], record["name"], "running"

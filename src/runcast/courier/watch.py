@@ -18,8 +18,8 @@ from typing import Any
 
 from runcast import codec
 from runcast.capture import Job, collect
-from runcast.courier.closing import is_described, is_over, segments
-from runcast.journal import Blobs, JournalWriter, Layout
+from runcast.courier.closing import beginnings, is_described, is_over, segments
+from runcast.journal import Blobs, JournalReader, JournalWriter, Layout
 from runcast.records import Environment, FileRef, Record, System
 from runcast.system import Sampler, is_available
 from runcast.system.energy import Energy
@@ -27,6 +27,8 @@ from runcast.system.nvml import Nvml
 
 FIRST = 2.0
 """Seconds until the first look, or the interval where that is shorter; a short run has one, then."""
+OPENING = 100
+"""Records among which the script's own word on its surroundings stands."""
 LONGEST = 120.0
 """Seconds after which nobody waits for the surroundings any more."""
 
@@ -165,7 +167,8 @@ class Watch:
             files = [FileRef(name, *blobs.put_bytes(data)) for name, data in sorted(contents.items())]
             if values or files:
                 writer = self._writer(run, job)
-                self._append(run, writer, Environment(time=time.time_ns(), values=values, files=files))
+                said = Environment(time=_started(folder), values=values, files=files)
+                self._append(run, writer, said)
                 writer.close()
         if job.interval and not self._stopped and is_available():
             if run in self._watched:  # finished and resumed in one breath
@@ -197,6 +200,16 @@ class Watch:
             self._late(run)
             return False
         return True
+
+
+def _started(folder: Path) -> int:
+    """When the script had said what it knows of its surroundings itself, ns since 1970.
+
+    What the courier adds is about the start as well: it comes behind that, and before the last word.
+    """
+    began = max((first.time for first in beginnings(folder)), default=time.time_ns())
+    opening = JournalReader(folder).read(OPENING)
+    return max([began, *(record.time for record in opening if isinstance(record, Environment))])
 
 
 def _last_look(folder: Path, generation: int) -> dict[str, Any]:

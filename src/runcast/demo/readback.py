@@ -25,6 +25,9 @@ from runcast.run import Run
 Series = dict[str, list[tuple[int, float]]]
 """Metric → (step, value) in order of steps."""
 
+SYSTEM = "system/"
+"""What names of the machine's own metrics begin with, in trackers that have one list for all."""
+
 
 class Seen(BaseModel):
     """What one tracker shows of the run: its own word for the status, params, and points."""
@@ -132,6 +135,7 @@ def _mlflow(folder: Path, ref: Ref) -> Seen:
     series = {
         key: sorted((point.step, point.value) for point in client.get_metric_history(ref.id, key))
         for key in run.data.metrics
+        if not key.startswith(SYSTEM)
     }
     return Seen(status=run.info.status.lower(), params=len(run.data.params), series=series)
 
@@ -172,7 +176,9 @@ def _tensorboard(folder: Path, ref: Ref) -> Seen:
     events = EventAccumulator(ref.url, size_guidance={"scalars": 0})
     events.Reload()
     series = {
-        key: [(event.step, event.value) for event in events.Scalars(key)] for key in events.Tags()["scalars"]
+        key: [(event.step, event.value) for event in events.Scalars(key)]
+        for key in events.Tags()["scalars"]
+        if not key.startswith(SYSTEM)
     }
     hparams = events.PluginTagToContent("hparams")
     start = parse_session_start_info_plugin_data(hparams[SESSION_START_INFO_TAG])

@@ -40,11 +40,12 @@ def record(
         try:
             found.append(_one(store, one, step, now, secret))
         except Unfit as error:
-            store.report(str(error), look(one))
+            store.report(str(error), look(one), kept=False)
         except OSError as error:
-            store.report(f"its file cannot be written: {error.strerror or error}: make room", look(one))
+            reason = f"its file cannot be written: {error.strerror or error}: make room"
+            store.report(reason, look(one), kept=False)
         except Exception as error:  # a value may be anything, and training goes on
-            store.report(f"reading it raised {type_name(error)}: {str(error)[:200]}", look(one))
+            store.report(f"reading it raised {type_name(error)}: {str(error)[:200]}", look(one), kept=False)
         problems += store.problems
     return found, problems
 
@@ -63,7 +64,8 @@ def _one(store: Store, value: Any, step: int, now: int, secret: re.Pattern[str] 
     data = dict(draft.data)
     if value.metadata:
         plain, problems = params(value.metadata)
-        store.problems += [Problem(store.key, f"metadata {p.key!r}: {p.reason}", p.detail) for p in problems]
+        for problem in problems:
+            store.report(f"metadata {problem.key!r}: {problem.reason}", problem.detail)
         data["metadata"] = redact_tree(plain, secret)[0]
     caption = value.caption
     return Media(

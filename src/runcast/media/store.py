@@ -30,14 +30,16 @@ class Store:
         self.problems: list[Problem] = []
         self._blobs = blobs
 
-    def report(self, reason: str, detail: str = "") -> None:
-        """Tell that a part of the value is lost or changed.
+    def report(self, reason: str, detail: str = "", *, kept: bool = True) -> None:
+        """Tell that a part of the value is lost or changed, or all of it.
 
         Args:
-            reason: continues "... was not logged:"; the same text for the same cause, so that it warns once.
+            reason: continues "... was not logged in full:"; the same text for the same cause, so that it
+                warns once.
             detail: what differs from time to time, such as a count.
+            kept: False where nothing of the value is kept.
         """
-        self.problems.append(Problem(self.key, reason, detail))
+        self.problems.append(Problem(self.key, reason, detail, kept))
 
     def data(self, path: str, *parts: bytes | memoryview) -> FileRef:
         """Keep bytes as a file with this name."""

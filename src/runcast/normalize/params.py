@@ -80,7 +80,7 @@ def _plain(key: str, value: Any, above: tuple[int, ...], problems: list[Problem]
         return _convert(key, value, above, problems)
     except Exception as error:
         problems.append(
-            Problem(key, f"kept as text, because reading it raised {type_name(error)}", look(value))
+            Problem(key, f"kept as text, because reading it raised {type_name(error)}", look(value), True)
         )
         return text_of(value)
 
@@ -107,10 +107,11 @@ def _convert(key: str, value: Any, above: tuple[int, ...], problems: list[Proble
     if isinstance(value, range):
         return text_of(value)
     if id(value) in above:
-        problems.append(Problem(key, "it contains itself: the inner one is left out", ""))
+        problems.append(Problem(key, "it contains itself: the inner one is left out", kept=True))
         return "<cycle>"
     if len(above) >= MAX_DEPTH:
-        problems.append(Problem(key, f"nested deeper than {MAX_DEPTH} levels: the rest is kept as text", ""))
+        reason = f"nested deeper than {MAX_DEPTH} levels: the rest is kept as text"
+        problems.append(Problem(key, reason, kept=True))
         return look(value)
     inside = (*above, id(value))
     if fields is not None:
@@ -125,7 +126,7 @@ def _array(key: str, value: Any, above: tuple[int, ...], problems: list[Problem]
         return _plain(key, value.tolist(), above, problems)
     description = f"<{type_name(value)} {getattr(value, 'dtype', '')} {tuple(value.shape)}>"
     problems.append(
-        Problem(key, f"an array of {size} values is only described: use run.log_artifact", description)
+        Problem(key, f"an array of {size} values is only described: use run.log_artifact", description, True)
     )
     return description
 

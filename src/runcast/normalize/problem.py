@@ -20,11 +20,13 @@ class Problem(NamedTuple):
         key: flat name, or ``""`` where it is about the whole call.
         reason: why, and the mend.
         detail: a short look at the value, secrets masked; ``""`` where there is nothing to see.
+        kept: the value is there all the same, changed or in part.
     """
 
     key: str
     reason: str
     detail: str = ""
+    kept: bool = False
 
 
 def type_name(value: object) -> str:

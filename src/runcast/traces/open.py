@@ -86,7 +86,7 @@ class _OpenTrace:
         )
         if self.dropped:
             reason = f"a trace keeps {MOST_SPANS} spans: {self.dropped} more were left out"
-            self.sink.tell([Problem(self.spans[0].name, reason)])
+            self.sink.tell([Problem(self.spans[0].name, reason, kept=True)])
 
 
 class OpenTraces:
@@ -180,7 +180,8 @@ class OpenSpan:
         if isinstance(cleaned, dict):
             self._attributes |= cleaned
         else:
-            self._sink.tell([Problem(self.name, "attributes of a span are a mapping of names to values")])
+            reason = "attributes of a span are a mapping of names to values"
+            self._sink.tell([Problem(self.name, reason, kept=True)])
 
     def add_event(self, name: str, attributes: Mapping[str, Any] | None = None) -> None:
         """Something that happened during it."""

@@ -284,7 +284,8 @@ def test_origin(life: Lives, store: Store) -> None:
     assert [tags[f"runcast.origin.{part}"] for part in ("tracker", "id", "url")] == [
         "wandb", "abc", "https://example.org/abc",
     ]  # fmt: skip
-    assert facts(store, "origin") == [{"kind": "origin", "origin": origin}]
+    (start,) = facts(store, "start")
+    assert start["origin"] == origin
 
 
 def everything(one: Life) -> list[Record]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from runcast.backends.mlflow import names
 from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
+from runcast.backends.mlflow.residual import line
 from runcast.codec import pack
 from runcast.records import Artifact, FileRef
 
@@ -56,6 +59,10 @@ def upload(files: Files, plan: Plan, record: Artifact) -> None:
     }
     versions[number:] = [entry, *versions[number + 1 :]]
     files.write_index(index, json.dumps(versions, ensure_ascii=True, indent=1).encode())
+    places = {file.path: f"{root}/{inner}" for file, _, inner in targets}
+    refs = [{**msgspec.structs.asdict(file), "as": places.get(file.path, "")} for file in record.files]
+    fields = ("name", "type", "time", "digest", "aliases", "metadata", "description")
+    plan.lines.append(line(kind="artifact", **{f: getattr(record, f) for f in fields}, files=refs))
 
 
 def _report(plan: Plan, record: Artifact, number: int, root: str, index: str) -> None:

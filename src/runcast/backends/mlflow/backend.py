@@ -18,6 +18,8 @@ from runcast.backends.mlflow.plan import KEYMAP, KEYMAP_SPILLED, LOST, Plan, key
 from runcast.backends.mlflow.points import Points
 from runcast.backends.mlflow.residual import ARTIFACT, Residual
 from runcast.backends.mlflow.residual import line as json_line
+from runcast.backends.mlflow.rows import ARTIFACT as ROWS
+from runcast.backends.mlflow.rows import Rows
 from runcast.backends.mlflow.sender import CURSOR, Cursor, Sender
 from runcast.backends.mlflow.uploads import Uploads
 from runcast.backends.mlflow.uris import Store, parse
@@ -40,7 +42,8 @@ class MlflowBackend(Backend):
     """Delivers one run through MLflow's own client.
 
     ``run.state`` holds ``run_id``, MLflow's; ``keymap``, renamed names, None where they are too many for
-    a tag; ``residual``, how many bytes of that file are acknowledged; ``ended``;
+    a tag; ``residual`` and ``rows``, how many bytes of these files are acknowledged; ``last``, see
+    `Rows`; ``ended``;
     ``summaries``, see `summaries`.
     """
 
@@ -60,6 +63,7 @@ class MlflowBackend(Backend):
     _sender: Sender
     _files: Files
     _residual: Residual
+    _rows: Rows
 
     def open(self, run: OpenRun) -> Ref:
         """Connect, then find or create the experiment and the run.
@@ -90,12 +94,13 @@ class MlflowBackend(Backend):
         self._sender = Sender(self._client, self._run_id, Cursor(self._tags.get(CURSOR)))
         self._files = Files(self._client, self._run_id, run.folder, run.blob, existed=existed)
         self._residual = Residual(run.folder / "residual.jsonl", int(state.get("residual", 0)))
+        self._rows = Rows(run.folder / "rows.jsonl.gz", int(state.get("rows", 0)), state.get("last"))
         if existed and "run_id" not in state:
             self._adopt()
         self._named = set(state.get("keymap") or {})
         self._told: set[Change] = set()
         start = run.started.time
-        self._composer = Composer(Points(Metric), start, self._params, self._tags, self._named)
+        self._composer = Composer(Points(Metric), start, self._params, self._tags, self._named, self._rows)
         self._uploads = Uploads(
             self._client,
             self._store.uri,
@@ -114,7 +119,11 @@ class MlflowBackend(Backend):
         earlier = self._files.get(ARTIFACT)
         if earlier is not None:
             self._residual.start_from(earlier)
-        self._run.state.update(residual=self._residual.size, keymap=keymap(self._tags.get(KEYMAP)))
+        earlier = self._files.get(ROWS)
+        if earlier is not None:
+            self._rows.start_from(earlier)
+        self._run.state.update(residual=self._residual.size, rows=self._rows.size)
+        self._run.state.update(keymap=keymap(self._tags.get(KEYMAP)))
 
     def deliver(self, batch: Sequence[Record]) -> Receipt:
         """Files first, then params, tags and metrics, then the status; state changes last.
@@ -123,18 +132,26 @@ class MlflowBackend(Backend):
             Retry, Reject, Halt: see `runcast.backends.mlflow.errors`.
         """
         state = self._run.state
+        self._rows.begin(state.get("last"))
         plan = self._composer.compose(batch, self._sender.cursor, state.get("summaries"))
         with translated(self._store):
             self._uploads.upload(plan)
             names = self._bookkeeping(plan)
             self._send(plan)
-            size = self._residual.append(plan.lines)
-            ended = self._end(plan, size)
-        self._residual.size = size
+            size, rows = self._residual.append(plan.lines), self._rows.append(plan.rows)
+            ended = self._end(plan, size, rows)
+        self._residual.size, self._rows.size = size, rows
         self._named.update(plan.renamed)
         self._params.update(plan.params)
         self._tags.update(plan.tags)
-        state.update(keymap=names, residual=size, ended=ended, summaries=plan.summaries)
+        state.update(
+            keymap=names,
+            residual=size,
+            rows=rows,
+            last=self._rows.last,
+            ended=ended,
+            summaries=plan.summaries,
+        )
         changes = [change for change in plan.changes.values() if change not in self._told]
         self._told.update(changes)
         return Receipt(changes=changes)
@@ -165,7 +182,7 @@ class MlflowBackend(Backend):
             keys = dict.fromkeys([*plan.params, *plan.tags, *(point.key for point in plan.metrics)])
             raise Reject(f"{error} (names: {', '.join(list(keys)[:20])})") from None
 
-    def _end(self, plan: Plan, size: int) -> bool:
+    def _end(self, plan: Plan, size: int, rows: int) -> bool:
         """Set the run's status where it changed; returns whether the run is over."""
         ended = bool(self._run.state.get("ended"))
         status, milliseconds = plan.ending or ("", 0)
@@ -174,6 +191,8 @@ class MlflowBackend(Backend):
             return False
         if size and (status or (ended and plan.lines)):
             self._files.put(ARTIFACT, b"".join(self._residual.lines(size)))
+        if rows and (status or (ended and plan.rows)):
+            self._files.put(ROWS, self._rows.tidy())
         if status:
             self._client.set_terminated(self._run_id, status, milliseconds)
         return ended or bool(status)

@@ -9,6 +9,7 @@ from runcast.backends.mlflow import names, system
 from runcast.backends.mlflow.plan import Plan, add_note, add_params, add_tags, printable
 from runcast.backends.mlflow.points import Points
 from runcast.backends.mlflow.residual import line
+from runcast.backends.mlflow.rows import Rows
 from runcast.backends.mlflow.sender import Cursor
 from runcast.backends.mlflow.summaries import Summaries
 from runcast.records import (
@@ -24,7 +25,7 @@ from runcast.records import (
     Tags,
 )  # fmt: skip
 
-_STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED", "crashed": "FAILED"}
+STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED", "crashed": "FAILED"}
 _ERROR_LIMIT = 2000
 
 
@@ -38,6 +39,7 @@ class Composer:
         params: Mapping[str, str],
         tags: Mapping[str, str],
         named: Container[str],
+        rows: Rows,
     ) -> None:
         """
         Args:
@@ -45,8 +47,9 @@ class Composer:
             start: ns since 1970 when the run began.
             params, tags: what MLflow has, kept up to date by the owner.
             named: native names whose renaming is on record, kept up to date by the owner.
+            rows: makes the lines of what was said at each step.
         """
-        self._points, self._start = points, start
+        self._points, self._start, self._rows = points, start, rows
         self._params, self._tags, self._named = params, tags, named
 
     def compose(
@@ -82,10 +85,12 @@ class Composer:
 
     def _measure(self, plan: Plan, summed: Summaries, record: Metrics | System) -> None:
         if isinstance(record, System):
-            record = system.as_metrics(record, self._start)
+            points = system.as_metrics(record, self._start)
         else:
+            points = record
             summed.take(record)
-        self._points.add(plan, record)
+        self._points.add(plan, points)
+        plan.rows.append(self._rows.line(record, points))
 
     def _add(self, plan: Plan, record: Record) -> None:
         if isinstance(record, Params):
@@ -129,16 +134,17 @@ def _start(plan: Plan, record: RunStarted) -> None:
             plan.change("renamed", said, native)
     if record.resumed:
         plan.ending = ("RUNNING", 0)
-    if record.origin:
-        plan.lines.append(line(kind="origin", origin=record.origin))
-        for part in ("tracker", "id", "url"):
-            if value := record.origin.get(part):
-                plan.tags[f"runcast.origin.{part}"] = printable(str(value))[: names.TAG_LIMIT]
+    fields = ("time", "experiment", "name", "resumed", "group", "job_type", "user", "host", "origin")
+    plan.lines.append(line(kind="start", **{field: getattr(record, field) for field in fields}))
+    for part in ("tracker", "id", "url"):
+        if value := record.origin.get(part):
+            plan.tags[f"runcast.origin.{part}"] = printable(str(value))[: names.TAG_LIMIT]
 
 
 def _finish(plan: Plan, record: RunFinished) -> None:
     # MLflow takes an end of 0 for none and puts in its own clock.
-    plan.ending = (_STATUS[record.status], max(1, record.time // 1_000_000))
+    plan.ending = (STATUS[record.status], max(1, record.time // 1_000_000))
+    plan.lines.append(line(kind="finish", time=record.time, status=record.status, error=record.error))
     plan.tags["runcast.status"] = record.status
     if record.error:
         plan.tags["runcast.error"] = printable(record.error[:_ERROR_LIMIT])

@@ -39,7 +39,7 @@ def upload(files: Files, plan: Plan, record: Environment) -> None:
         {"path": file.path, "as": place, "sha256": file.sha256, "size": file.size}
         for file, _, place in sources
     ]
-    plan.lines.append(line(kind="environment", time=record.time, names=list(record.values), files=refs))
+    plan.lines.append(line(kind="environment", time=record.time, values=record.values, files=refs))
 
 
 def tags(values: dict[str, Any]) -> dict[str, str]:

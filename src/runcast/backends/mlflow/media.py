@@ -3,8 +3,8 @@
 Each value has a stem, ``media/<type>/<key>/<step>`` (``text/<key>/<step>`` for text), and one file beside
 another there: the content as it was, and where MLflow could not show that, a form that it can. Values of
 one key, type and step are told apart by ``-2``, ``-3``, ... Images are in MLflow's image grid, see `images`.
-Numbers without a file (histograms, evaluation plots) are ``<stem>.json`` (floats packed as in records)
-and a drawing of them, ``<stem>.svg``.
+Numbers (histograms, evaluation plots) are ``<stem>.json`` (floats packed as in records) and a drawing of
+them, ``<stem>.svg``; raw values are ``<stem>.npy``.
 
 The residual has one line for each value, see `runcast.backends.mlflow.residual`.
 """
@@ -68,7 +68,10 @@ class MediaFiles:
         self._taken[_stem(more["path"])] = _identity(fact)
         path = more.pop("path")
         caption = {} if record.caption is None else {"caption": record.caption}
-        plan.lines.append(line(kind="media", path=path, **fact, **caption, **more))
+        apart = {"apart": True} if record.file is None and record.files else {}
+        kept = {ref["as"] for ref in more.get("files", ())}
+        made = [place for place in parts if place not in kept]
+        plan.lines.append(line(kind="media", path=path, **fact, **caption, **more, **apart, made=made))
         if record.type == "table":
             self._list_table(plan, path)
         elif record.type not in _NATIVE:
@@ -101,11 +104,15 @@ class MediaFiles:
 
     def _numbers(self, record: Media, stem: str, what: str) -> tuple[dict[str, Content], dict[str, Any]]:
         data = dict(record.data)
+        more: dict[str, Any] = {}
+        parts: dict[str, Content] = {}
         if record.contents:
             source = self._files.content(what, record.contents[0])
             edges, counts = render.histogram(source, int(data.get("bins") or _BINS))
             data |= {"edges": list(edges), "counts": list(counts)}
-        parts: dict[str, Content] = {f"{stem}.json": json.dumps(pack(data), ensure_ascii=True).encode()}
+            more = {"files": _refs(record, [f"{stem}.npy"]), **_data(record)}
+            parts[f"{stem}.npy"] = source
+        parts[f"{stem}.json"] = json.dumps(pack(data), ensure_ascii=True).encode()
         with contextlib.suppress(Reject, ValueError, TypeError, KeyError, OverflowError):
             # Numbers of another form are kept all the same, without a drawing.
             if record.type == "histogram":
@@ -113,7 +120,7 @@ class MediaFiles:
             else:
                 drawn = render.svg(record)
             parts[f"{stem}.svg"] = drawn.encode("utf-8", "replace")
-        return parts, {"path": f"{stem}.json"}
+        return parts, {"path": f"{stem}.json", **more}
 
     def _free(self, record: Media, identity: tuple[Any, ...]) -> str:
         key = record.key if len(record.key) <= names.KEY_LIMIT else names.key(record.key)

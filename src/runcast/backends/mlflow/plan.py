@@ -35,6 +35,7 @@ class Plan:
         texts: artifact path → content of a spilled value.
         uploads: records that go up in calls of their own, in order.
         lines: for the residual.
+        rows: for the file of rows.
         renamed: native name → name.
         changes: (what, key) → change.
         lost: line → count, of values that were lost before they came here.
@@ -50,6 +51,7 @@ class Plan:
     texts: dict[str, str] = field(default_factory=dict)
     uploads: list[Upload] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     lost: dict[bytes, int] = field(default_factory=dict)
@@ -141,7 +143,7 @@ def _add_text(plan: Plan, kind: str, key: str, native: str, value: str, place: s
     if file is not None:
         plan.texts[file] = value
         plan.lines.append(line(kind=kind, key=key, shown=shown(fitted), file=file))
-    elif fitted != value:
+    elif fitted != value or (kind == "tag" and native.startswith("mlflow.")):  # which MLflow may set, too
         plan.lines.append(line(kind=kind, key=key, shown=shown(fitted), value=value))
 
 

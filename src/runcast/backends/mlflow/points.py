@@ -7,7 +7,6 @@ from typing import Any
 
 from runcast.backends.mlflow import names
 from runcast.backends.mlflow.plan import Plan
-from runcast.backends.mlflow.residual import line
 from runcast.errors import Reject
 from runcast.records import Metrics, Scalar
 
@@ -36,9 +35,8 @@ class Points:
         milliseconds = record.time // _NS_PER_MS
         if milliseconds < 0:
             milliseconds = 0
-            for key, value in record.values.items():
+            for key in record.values:
                 plan.change("degraded", key, "MLflow refuses times before 1970: stored as 1970")
-                self._keep(plan, record, key, value)
         metric, natives, points = self._metric, self._natives, plan.metrics
         for key, value in record.values.items():
             native = natives.get(key)
@@ -52,7 +50,7 @@ class Points:
             points.append(metric(native, value, milliseconds, step))
 
     def _odd(self, plan: Plan, record: Metrics, key: str, value: Scalar) -> float:
-        """The double for a value that is no finite float; what it loses goes into the residual."""
+        """The double for a value that is no finite float; what it loses is in the line of its row."""
         if isinstance(value, bool):
             plan.change("degraded", key, "booleans are stored as 0 and 1")
         elif isinstance(value, int):
@@ -63,15 +61,9 @@ class Points:
             if math.isfinite(double) and int(double) == value:
                 return double
             plan.change("degraded", key, "integers beyond 2^53 are rounded to the next double")
-            self._keep(plan, record, key, value)
             return double
         elif math.isnan(value):
             return math.nan
         else:
             plan.change("degraded", key, "infinities are stored as the largest double")
-        self._keep(plan, record, key, value)
         return float(value)
-
-    @staticmethod
-    def _keep(plan: Plan, record: Metrics, key: str, value: Scalar) -> None:
-        plan.lines.append(line(kind="point", key=key, step=record.step, time=record.time, value=value))

@@ -3,14 +3,16 @@
 Lines are JSON objects in ``runcast/residual.jsonl`` among the run's artifacts. They grow in the run's
 own folder, and go up when the run ends. The ``kind`` of a line:
 
-- ``point``: a metric's exact ``value`` and ``time`` (ns) where MLflow has another one; ``key``, ``step``.
+- ``start``, ``finish``: a `RunStarted` and a `RunFinished` as they were said.
 - ``param``, ``tag``, ``note``: the exact ``value``, or the ``file`` that holds it. ``shown`` is the start of
   the sha256 of the text in MLflow's slot: where that text was edited since, the edit wins.
 - ``media``: ``key``, ``step``, ``time``, ``type``, ``caption``, ``data`` of the value at ``path``; ``files``
-  are the record's, each with its place among the artifacts (``as``). An image that was an array stands there
-  as PNG, with the same pixels. Histograms and evaluation plots have their ``data`` in the file at ``path``.
-- ``model``, ``input``, ``define``, ``environment``, ``trace``: what MLflow's own form of them leaves out.
-- ``origin``: of a run that was brought from another tracker, where it was.
+  are the record's, each with its place among the artifacts (``as``); ``apart`` where none of them is its
+  ``file``. ``made`` names every other artifact that was put there for it. An image that was an array stands
+  there as PNG, with the same pixels. Histograms and evaluation plots without a file have their ``data`` in
+  the artifact at ``path``.
+- ``artifact``, ``model``, ``input``, ``define``, ``environment``, ``trace``: a record of that kind; files
+  have their places (``as``).
 - ``name``: MLflow's name (``as``) of a ``key`` that it refuses.
 - ``lost``: a record of that kind.
 

@@ -117,12 +117,12 @@ def create(client: Any, experiment: str, run: OpenRun) -> Any:
         RUN_ID: run.id,
         "runcast.start_ns": str(started.time),
         "mlflow.runName": names.run_name(started.name),
-        "mlflow.user": _line(started.user),
+        "mlflow.user": line(started.user),
         "mlflow.parentRunId": run.parent.id if run.parent else None,
         "runcast.parent": started.parent,
-        "runcast.group": _line(started.group),
-        "runcast.job_type": _line(started.job_type),
-        "runcast.host": _line(started.host),
+        "runcast.group": line(started.group),
+        "runcast.job_type": line(started.job_type),
+        "runcast.host": line(started.host),
     }
     # MLflow takes a start of 0 for none and puts in its own clock.
     milliseconds = started.time // 1_000_000 or 1
@@ -130,5 +130,6 @@ def create(client: Any, experiment: str, run: OpenRun) -> Any:
     return client.create_run(experiment, start_time=milliseconds, tags=given)
 
 
-def _line(text: str | None) -> str | None:
+def line(text: str | None) -> str | None:
+    """A text as a tag that runcast keeps of a run; None where there is none."""
     return names.run_name(text) if text else None

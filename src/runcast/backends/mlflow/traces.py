@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
+
 from runcast.backends.mlflow import names
 from runcast.backends.mlflow.plan import Plan, printable
 from runcast.backends.mlflow.residual import line
@@ -41,10 +43,12 @@ class Traces:
 
         client = self._connect()
         trace_id = f"tr-{record.id}"
-        spans = [MlflowSpan.from_dict(_span(trace_id, span)) for span in record.spans]
+        stored = [MlflowSpan.from_dict(_span(trace_id, span)) for span in record.spans]
         client.start_trace(self._info(trace_id, record))
-        client.log_spans(self._experiment, spans)
-        plan.lines.append(line(kind="trace", id=record.id, time=record.time, tags=record.tags))
+        client.log_spans(self._experiment, stored)
+        spans = [msgspec.structs.asdict(span) for span in record.spans]
+        fields = {"id": record.id, "time": record.time, "tags": record.tags, "session": record.session}
+        plan.lines.append(line(kind="trace", **fields, spans=spans))
 
     def _connect(self) -> Any:
         if self._client is None:

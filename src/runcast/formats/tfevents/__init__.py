@@ -33,8 +33,20 @@ from runcast.formats.tfevents.dashboards import (
     pr_curve_value,
 )
 from runcast.formats.tfevents.frames import FILE_VERSION, FrameReader, frame
-from runcast.formats.tfevents.reader import Event, Value, parse_event, read
+from runcast.formats.tfevents.parsed import (
+    Audio,
+    Histogram,
+    Image,
+    Tensor,
+    parse_audio,
+    parse_histogram,
+    parse_image,
+    parse_tensor,
+)
+from runcast.formats.tfevents.points import Point, PointDecoder
+from runcast.formats.tfevents.reader import Event, Value, nanoseconds, parse_event, read
 from runcast.formats.tfevents.scalars import ScalarEncoder, with_record
+from runcast.formats.tfevents.sessions import EXPERIMENT, SessionEnd, SessionStart, parse_session
 from runcast.formats.tfevents.summaries import (
     Outcome,
     event,
@@ -46,13 +58,22 @@ from runcast.formats.tfevents.summaries import (
 from runcast.formats.tfevents.tensors import tensor_strings
 
 __all__ = [
+    "EXPERIMENT",
     "FILE_VERSION",
     "RUN_GRAPH",
+    "Audio",
     "Event",
     "FrameReader",
+    "Histogram",
+    "Image",
     "MeshPart",
     "Outcome",
+    "Point",
+    "PointDecoder",
     "ScalarEncoder",
+    "SessionEnd",
+    "SessionStart",
+    "Tensor",
     "Value",
     "audio_value",
     "event",
@@ -61,7 +82,13 @@ __all__ = [
     "histogram_value",
     "image_value",
     "mesh_values",
+    "nanoseconds",
+    "parse_audio",
     "parse_event",
+    "parse_histogram",
+    "parse_image",
+    "parse_session",
+    "parse_tensor",
     "pr_curve_value",
     "read",
     "session_end_value",

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import lru_cache
 
 _POLYNOMIAL = 0x82F63B78  # reflected
-_MASK_DELTA = 0xA282EAD8
+MASK_DELTA = 0xA282EAD8
 
 
 def masked_crc(data: bytes) -> int:
     """The checksum of `data` as it stands in a frame."""
     crc = crc32c(data)
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+    return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFFFFFF
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from runcast.formats.tfevents.wire import FIXED64, fields, key, signed
 
 _KINDS = {4: "image", 5: "histo", 6: "audio", 8: "tensor"}
 _FLOAT, _DOUBLE, _INT64 = struct.Struct("<f"), struct.Struct("<d"), struct.Struct("<q")
+_LATEST = 9_223_372_036.0  # s
 _VALUE_KEY, _TAG_KEY, _FLOAT_KEY, _DOUBLE_KEY = 0x0A, 0x0A, 0x15, key(EXACT_DOUBLE, FIXED64)
 
 
@@ -27,6 +27,7 @@ class Value(NamedTuple):
         plugin: the plugin that its metadata names; mostly only on the first value of a tag.
         content: the plugin's own bytes in the metadata.
         caption: of a text, where runcast wrote one.
+        described: the metadata's own description, for people.
     """
 
     tag: str
@@ -35,13 +36,14 @@ class Value(NamedTuple):
     plugin: str = ""
     content: bytes = b""
     caption: str | None = None
+    described: str = ""
 
 
 class Event(NamedTuple):
     """One event.
 
     Attributes:
-        time: ns since 1970; exact where runcast wrote it, else the nearest to `wall_time`.
+        time: ns since 1970; exact where runcast wrote it, else as of `nanoseconds`.
         wall_time: seconds since 1970.
         values: of its summary.
         other: number → bytes of the fields that are no summary, such as the file version (3).
@@ -92,12 +94,21 @@ def parse_event(payload: bytes) -> Event:
                 other[number] = content
     except struct.error as error:
         raise ValueError(f"a field has the wrong width: {error}") from None
-    exact = _nanoseconds(wall_time) if time is None else time
+    exact = nanoseconds(wall_time) if time is None else time
     return Event(exact, wall_time, step, values, other, record)
 
 
-def _nanoseconds(wall_time: float) -> int:
-    return round(wall_time * 1e9) if math.isfinite(wall_time * 1e9) else 0
+def nanoseconds(wall_time: float) -> int:
+    """Seconds as ns: the exact value of the double times 10**9, to the nearest integer, halves to even.
+
+    What is no time (NaN, infinite, beyond int64 ns) is 0. Dividing by 10**9 gives the same double again for
+    every time after April 1970.
+    """
+    if not -_LATEST < wall_time < _LATEST:
+        return 0
+    numerator, denominator = wall_time.as_integer_ratio()
+    whole, rest = divmod(numerator * 1_000_000_000, denominator)
+    return whole + (2 * rest > denominator or (2 * rest == denominator and whole & 1))
 
 
 def _summary(content: bytes) -> list[Value]:
@@ -113,11 +124,11 @@ def _summary(content: bytes) -> list[Value]:
         if at > end:
             raise ValueError("a value is longer than its summary")
         message = content[at - size : at]
-        values.append(_plain_scalar(message) or _value(message))
+        values.append(plain_scalar(message) or _value(message))
     return values
 
 
-def _plain_scalar(message: bytes) -> Value | None:
+def plain_scalar(message: bytes) -> Value | None:
     """The form that nearly every value has: a short tag, a float32, perhaps our double."""
     size = len(message)
     behind = 2 + message[1] if size > 6 and message[0] == _TAG_KEY and message[1] < 0x80 else size
@@ -133,7 +144,7 @@ def _plain_scalar(message: bytes) -> Value | None:
 
 
 def _value(message: bytes) -> Value:
-    tag, kind, plugin, own = "", "none", "", b""
+    tag, kind, plugin, own, described = "", "none", "", b"", ""
     value: bool | int | float | str | bytes = b""
     exact: bool | int | float | str | None = None
     caption = None
@@ -154,16 +165,16 @@ def _value(message: bytes) -> Value:
         elif number == CAPTION:
             caption = content.decode("utf-8", "surrogatepass")
         elif number == 9:
-            plugin, own = _plugin(content)
+            plugin, own, described = _plugin(content)
         elif number in _KINDS:
             kind, value = _KINDS[number], content
     if plugin == "text" and kind == "tensor" and isinstance(value, bytes):
         kind, value = _text(value)
-    return Value(tag, kind, value if exact is None else exact, plugin, own, caption)
+    return Value(tag, kind, value if exact is None else exact, plugin, own, caption, described)
 
 
-def _plugin(metadata: bytes) -> tuple[str, bytes]:
-    name, own = b"", b""
+def _plugin(metadata: bytes) -> tuple[str, bytes, str]:
+    name, own, described = b"", b"", b""
     for number, _, data in fields(metadata):
         if number == 1 and isinstance(data, bytes):
             for inner, _, content in fields(data):
@@ -171,7 +182,9 @@ def _plugin(metadata: bytes) -> tuple[str, bytes]:
                     name = content
                 elif inner == 2 and isinstance(content, bytes):
                     own = content
-    return name.decode("utf-8", "replace"), own
+        elif number == 3 and isinstance(data, bytes):
+            described = data
+    return name.decode("utf-8", "replace"), own, described.decode("utf-8", "replace")
 
 
 def _text(tensor: bytes) -> tuple[str, str | bytes]:

@@ -1,0 +1,222 @@
+"""The old file store, a folder such as ``mlruns``, which MLflow 3 no longer opens: its files, read directly.
+
+``<experiment>/<run>/`` holds ``meta.yaml``, and a file for each metric (a line ``ms value step`` for each
+point), param and tag, in folders of these names; a ``/`` in a name is one more folder. A line may have two
+fields (no step, long ago) or more than three (a dataset). ``models/`` beside the experiments is the registry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from runcast.backends.mlflow.runs import RUN_ID
+from runcast.errors import ConfigError, SourceError
+from runcast.sources.mlflow import files
+from runcast.sources.mlflow.registry import RegisteredModel, Version
+from runcast.sources.mlflow.spool import Spool
+from runcast.sources.mlflow.stored import (
+    Dataset,
+    LoggedModel,
+    Point,
+    Reader,
+    StoredRun,
+    StoredTrace,
+    Trouble,
+)  # fmt: skip
+
+_STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+_REGISTRY = "models"
+
+
+class FolderReader(Reader):
+    """Reads a folder.
+
+    Raises:
+        ConfigError: it holds no experiment.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        if not root.is_dir():
+            raise ConfigError(f"{root} is no folder: name one that MLflow wrote, such as mlflow:./mlruns")
+        if not list(root.glob("*/meta.yaml")):
+            raise ConfigError(f"{root} is no file store of MLflow's: no folder in it has a meta.yaml")
+
+    def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
+        """See `Reader.runs`."""
+        found = []
+        for folder in sorted(self._root.iterdir()):
+            if folder.name not in (".trash", _REGISTRY) and (folder / "meta.yaml").is_file():
+                about = _yaml(folder / "meta.yaml")
+                if about.get("lifecycle_stage") != "deleted" and experiment(str(about["name"])):
+                    found += [
+                        self._run(path.parent, str(about["name"]))
+                        for path in sorted(folder.glob("*/meta.yaml"))
+                        if not ids or path.parent.name in ids
+                    ]
+        yield from sorted((run for run in found if run is not None), key=lambda run: (run.start or 0, run.id))
+
+    def _run(self, folder: Path, experiment: str) -> StoredRun | None:
+        about = _yaml(folder / "meta.yaml")
+        if about.get("lifecycle_stage") == "deleted" or "artifact_uri" not in about:
+            return None
+        status = int(about.get("status") or 1)
+        tags = _texts(folder / "tags")
+        # Beside the run first: the store may have been moved since.
+        here = folder / "artifacts"
+        run = StoredRun(
+            id=folder.name, experiment_id=folder.parent.name, experiment=experiment,
+            name=str(about.get("run_name") or tags.get("mlflow.runName") or ""),
+            status=_STATUS.get(status, str(status)), start=about.get("start_time"), end=about.get("end_time"),
+            files=str(here) if here.is_dir() else str(about["artifact_uri"]),
+            user=str(about.get("user_id") or ""), tags=tags,
+        )  # fmt: skip
+        looks = [path.stat() for path in sorted(folder.rglob("*")) if path.is_file()]
+        run.change = " ".join(f"{look.st_size}:{look.st_mtime_ns}" for look in looks)
+        return run
+
+    def _folder(self, run: StoredRun) -> Path:
+        return self._root / run.experiment_id / run.id
+
+    def params(self, run: StoredRun) -> dict[str, str]:
+        """See `Reader.params`."""
+        return _texts(self._folder(run) / "params")
+
+    def points(self, run: StoredRun, trouble: Trouble) -> Iterator[Point]:
+        """See `Reader.points`."""
+        folder = self._folder(run) / "metrics"
+        with Spool(4) as spool:
+            for path in _below(folder):
+                spool.fill(_lines(path, path.relative_to(folder).as_posix(), trouble))
+            for ms, step, key, value in spool.sorted(2):
+                # SQLite has no NaN: it stores none as null.
+                yield ms, step, key, float("nan") if value is None else value
+
+    def datasets(self, run: StoredRun) -> list[Dataset]:
+        """See `Reader.datasets`."""
+        found = []
+        for path in sorted((self._folder(run) / "inputs").glob("*/meta.yaml")):
+            about = _yaml(path)
+            place = self._root / run.experiment_id / "datasets" / str(about["destination_id"]) / "meta.yaml"
+            if about.get("destination_type", "RUN") == "RUN" and place.is_file():
+                data = _yaml(place)
+                found.append(
+                    Dataset(
+                        name=str(data["name"]), digest=str(data["digest"]),
+                        source_type=str(data.get("source_type") or ""), source=str(data.get("source") or ""),
+                        schema=data.get("schema"), profile=data.get("profile"),
+                        tags={str(k): str(v) for k, v in (about.get("tags") or {}).items()},
+                    )
+                )  # fmt: skip
+        return found
+
+    def models(self, run: StoredRun) -> list[LoggedModel]:
+        """See `Reader.models`."""
+        found = []
+        outputs = self._folder(run) / "outputs"
+        for path in sorted((self._root / run.experiment_id / "models").glob("*/meta.yaml")):
+            about, folder = _yaml(path), path.parent
+            if about.get("source_run_id") == run.id and about.get("lifecycle_stage") != "deleted":
+                linked = outputs / folder.name / "meta.yaml"
+                found.append(
+                    LoggedModel(
+                        id=folder.name, name=str(about["name"]), created=int(about["creation_timestamp"]),
+                        files=str(folder / "artifacts"), type=about.get("model_type"),
+                        step=int(_yaml(linked).get("step") or 0) if linked.is_file() else 0,
+                        params=_texts(folder / "params"), tags=_texts(folder / "tags"),
+                    )
+                )  # fmt: skip
+        return found
+
+    def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
+        """See `Reader.traces`."""
+        for folder in sorted((self._root / run.experiment_id / "traces").glob("*")):
+            metadata = _texts(folder / "request_metadata")
+            spans = folder / "artifacts" / "traces.json"
+            if metadata.get("mlflow.sourceRun") == run.id and spans.is_file():
+                yield StoredTrace(
+                    id=folder.name,
+                    started=run.start or 0,
+                    tags=_texts(folder / "tags"),
+                    metadata=metadata,
+                    spans=json.loads(spans.read_bytes())["spans"],
+                )
+
+    def files(self, place: str) -> files.Files:
+        """See `Reader.files`."""
+        return files.at(place, self._root.parent, None)
+
+    def run_of(self, runcast: str) -> str | None:
+        """See `Reader.run_of`."""
+        for path in self._root.glob(f"*/*/tags/{RUN_ID}"):
+            if path.read_text() == runcast:
+                return path.parent.parent.name
+        return None
+
+    def registered(self) -> Iterator[RegisteredModel]:
+        """See `Reader.registered`."""
+        for path in sorted((self._root / _REGISTRY).glob("*/meta.yaml")):
+            about, folder = _yaml(path), path.parent
+            aliases = {name: int(text) for name, text in _texts(folder / "aliases").items()}
+            yield RegisteredModel(
+                name=str(about["name"]),
+                description=str(about.get("description") or ""),
+                created=int(about.get("creation_timestamp") or 0),
+                tags=_texts(folder / "tags"),
+                aliases={**(about.get("aliases") or {}), **aliases},
+                versions=sorted(map(_version, folder.glob("version-*/meta.yaml")), key=lambda v: v.version),
+            )
+
+
+def _version(path: Path) -> Version:
+    about = _yaml(path)
+    return Version(
+        version=int(about["version"]), source=str(about.get("source") or ""), run=about.get("run_id") or None,
+        stage=str(about.get("current_stage") or "None"), description=str(about.get("description") or ""),
+        created=int(about.get("creation_timestamp") or 0), status=str(about.get("status") or ""),
+        tags=_texts(path.parent / "tags"),
+    )  # fmt: skip
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """Name → whole content, of each file below a folder."""
+    texts = {}
+    for path in _below(folder):
+        # As bytes: reading text would turn the line ends of other systems into this one's.
+        texts[path.relative_to(folder).as_posix()] = path.read_bytes().decode("utf-8", "replace")
+    return texts
+
+
+def _lines(path: Path, key: str, trouble: Trouble) -> Iterator[tuple[int, int, str, float]]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            fields = line.split()
+            try:
+                ms, value = int(fields[0]), float(fields[1])
+                step = int(fields[2]) if len(fields) > 2 else 0
+                if not -(2**63) <= step < 2**63:
+                    raise ValueError(step)
+            except (IndexError, ValueError):
+                if fields:
+                    trouble(key, f"line {number} of {path} is no point: {line[:80]!r}")
+                continue
+            yield ms, step, key, value
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    import msgspec.yaml
+
+    try:
+        about = msgspec.yaml.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise SourceError(f"{path} cannot be read ({error})") from error
+    if not isinstance(about, dict):
+        raise SourceError(f"{path} is damaged: it describes nothing")
+    return about

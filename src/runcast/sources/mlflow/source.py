@@ -1,0 +1,214 @@
+"""`MlflowSource`: finds runs in one MLflow store and gives them back as records."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import os
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
+
+from runcast.backends.mlflow.plan import KEYMAP
+from runcast.backends.mlflow.runs import RUN_ID
+from runcast.backends.mlflow.uris import Store, mask, parse
+from runcast.errors import ConfigError, Halt, SourceError
+from runcast.journal import Blobs
+from runcast.plugins.source import FoundRun, Selection, Source
+from runcast.records import Lost, Record
+from runcast.sources.mlflow import head, models, points, traces
+from runcast.sources.mlflow.client import ClientReader
+from runcast.sources.mlflow.folder import FolderReader
+from runcast.sources.mlflow.native import Native
+from runcast.sources.mlflow.overlay import Overlay
+from runcast.sources.mlflow.registry import RegisteredModel
+from runcast.sources.mlflow.said import Said
+from runcast.sources.mlflow.sql import SqlReader
+from runcast.sources.mlflow.stored import Reader, StoredRun
+
+_time = attrgetter("time")
+
+
+class MlflowSource(Source):
+    """Reads ``mlflow:`` and a tracking URI (``sqlite:///x.db``, ``http://...``) or folder (``./mlruns``)."""
+
+    name: ClassVar[str] = "mlflow"
+    # MLflow brings it along; its databases and folders are read without MLflow itself.
+    requires: ClassVar[Mapping[str, str]] = {"yaml": "runcast[mlflow]"}
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db")
+        self._place: Path | Store = _folder(self.address) or _store(self.address)
+        self._opened: Reader | None = None
+        self._found: dict[str, StoredRun] = {}
+
+    @property
+    def identity(self) -> str:
+        """The database's or folder's real path, or the URL without credentials."""
+        place = self._place
+        if isinstance(place, Path):
+            return str(place.resolve())
+        if place.database is not None:
+            return f"sqlite:///{place.database.resolve()}"
+        parts = urlsplit(place.uri)
+        host = parts.netloc.rpartition("@")[2].lower()
+        return f"{parts.scheme.partition('+')[0]}://{host}{parts.path.rstrip('/')}"
+
+    @property
+    def _reader(self) -> Reader:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> Reader:
+        place = self._place
+        if isinstance(place, Path):
+            return FolderReader(place)
+        if place.kind not in ("sqlite", "sql"):
+            return ClientReader(place)
+        reader = SqlReader(place)
+        if reader.fits():
+            return reader
+        reader.close()
+        return ClientReader(place)
+
+    def runs(self, selection: Selection) -> Iterator[FoundRun]:
+        """Every run that is not deleted, the oldest first.
+
+        Raises:
+            ConfigError: the store is not there; or no experiment has a name that was asked for.
+        """
+        met = False
+
+        def is_wanted(name: str) -> bool:
+            nonlocal met
+            wanted = selection.has_experiment(name)
+            met = met or wanted
+            return wanted
+
+        for run in self._reader.runs(is_wanted, selection.runs):
+            found = self._describe(run)
+            if selection.has(found):
+                yield found
+        if not met and selection.experiment != "*":
+            raise ConfigError(
+                f"{mask(self.address)} has no experiment {selection.experiment!r} with runs in it"
+            )
+
+    def _describe(self, run: StoredRun) -> FoundRun:
+        looks = (run.name, run.status, run.end, sorted(run.tags.items()), run.points, run.change)
+        state = self._reader.files(run.files).state() if run.files else ""
+        version = hashlib.blake2b(repr((looks, state)).encode("utf-8", "replace"), digest_size=16)
+        self._found[run.id] = run
+        return FoundRun(
+            id=run.id, experiment=run.experiment, name=run.name or run.id, parent=run.tags.get(head.PARENT),
+            status=head.status(run), started=(run.start or 0) * head.MS, version=version.hexdigest(),
+            runcast=run.tags.get(RUN_ID, ""), points=run.points,
+        )  # fmt: skip
+
+    def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
+        """One run; as runcast's backend was told it, where that wrote it."""
+        stored = self._found.get(run.id)
+        if stored is None:
+            stored = next(self._reader.runs(lambda name: name == run.experiment, (run.id,)), None)
+        if stored is None:
+            raise SourceError(f"run {run.id} is not in {mask(self.address)} any more")
+        files = self._reader.files(stored.files)
+        try:
+            paths = files.paths()
+            gone = []
+        except SourceError as error:
+            paths, gone = [], [Lost(time=(stored.start or 0) * head.MS, key="artifacts", reason=str(error))]
+        with Said(files) as said:
+            ours = RUN_ID in stored.tags
+            if ours:
+                said.open(paths, stored.tags.get(KEYMAP))
+            yield from self._records(stored, said, paths, blobs)
+            yield from gone
+            yield from head.finished(stored, said)[-1:]
+
+    def _records(self, run: StoredRun, said: Said, paths: list[str], blobs: Blobs) -> Iterator[Record]:
+        reader = self._reader
+        starts = head.started(run, said, self._url(run))
+        ends = head.finished(run, said)
+        yield starts[0]
+        yield from head.settings(run, reader.params(run), said, starts[0].time)
+        lost: list[Lost] = []
+
+        def trouble(key: str, reason: str) -> None:
+            lost.append(Lost(time=starts[0].time, key=key, reason=reason))
+
+        files = reader.files(run.files)
+        logged = reader.models(run)
+        measured: Iterator[Record]
+        others: Iterator[Record]
+        if said.whole:
+            measured = points.said(reader.points(run, trouble), said.rows(), said.name)
+            others = Overlay(reader, files, logged, blobs).records(said)
+        else:
+            name = said.name if RUN_ID in run.tags else str
+            measured = points.plain(reader.points(run, trouble), name)
+            others = iter(())
+        yield from self._added(run, said, paths, blobs, starts[0].time)
+        middle: list[Record] = sorted([*starts[1:], *ends[:-1]], key=_time)
+        yield from _by_time(measured, others, iter(middle))
+        yield from lost
+
+    def _added(
+        self, run: StoredRun, said: Said, paths: list[str], blobs: Blobs, time: int
+    ) -> Iterator[Record]:
+        """What runcast's lines do not speak of: all of it, where runcast did not write the run."""
+        reader = self._reader
+        native = Native(reader.files(run.files), blobs, time)
+        ours = RUN_ID in run.tags
+        added = [p for p in paths if not ours or not (p.startswith("runcast/") or p in said.places)]
+        yield from native.records(added, head.tables(run.tags))
+        if said.whole:
+            return
+        yield from native.datasets(reader.datasets(run))
+        for model in reader.models(run):
+            try:
+                yield models.record(model, reader.files(model.files), blobs)
+            except (OSError, SourceError) as error:
+                yield Lost(time=time, key=model.name, reason=f"the model cannot be read: {error}")
+        for trace in reader.traces(run):
+            if (record := traces.record(trace)) is not None:
+                yield record
+
+    def _url(self, run: StoredRun) -> str:
+        if isinstance(self._place, Path):
+            return f"{self.identity}/{run.experiment_id}/{run.id}"
+        return self._place.ref(run.id, run.experiment_id).url or ""
+
+    def registered(self) -> Iterator[RegisteredModel]:
+        """Every model of the registry, with its versions."""
+        return self._reader.registered()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+def _by_time(*streams: Iterator[Record]) -> Iterator[Record]:
+    return heapq.merge(*streams, key=_time)
+
+
+def _store(address: str) -> Store:
+    try:
+        return parse(address, lambda path: Path.cwd() / path)
+    except Halt as error:
+        raise ConfigError(str(error)) from None
+
+
+def _folder(address: str) -> Path | None:
+    """The folder that an address names, None where it is a URI of a database or server."""
+    parts = urlsplit(address)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)).absolute()
+    if parts.scheme and ":" in address and not Path(address).exists():
+        return None
+    return Path(address).expanduser().absolute()

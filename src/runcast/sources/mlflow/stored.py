@@ -1,0 +1,132 @@
+"""What MLflow holds of a run, whichever store it is in; and the contract of those who read a store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from runcast.sources.mlflow.files import Files
+from runcast.sources.mlflow.registry import RegisteredModel
+
+Point = tuple[int, int, str, float]
+"""Time in ms, step, key, value; sorted, each key's points of one time and step by value."""
+
+
+class Dataset(msgspec.Struct, kw_only=True):
+    """A dataset input; `schema`, `profile` and `source` are JSON texts."""
+
+    name: str
+    digest: str
+    source_type: str = ""
+    source: str = ""
+    schema: str | None = None
+    profile: str | None = None
+    tags: dict[str, str] = {}
+
+
+class LoggedModel(msgspec.Struct, kw_only=True):
+    """A logged model that is an output of a run; `created` in ms, `files` where its files are."""
+
+    id: str
+    name: str
+    created: int
+    files: str
+    type: str | None = None
+    step: int = 0
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+class StoredTrace(msgspec.Struct, kw_only=True):
+    """A trace; `started` in ms, each of `spans` as MLflow writes it as JSON."""
+
+    id: str
+    started: int
+    tags: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    spans: list[dict[str, Any]] = []
+
+
+class StoredRun(msgspec.Struct, kw_only=True):
+    """A run.
+
+    Attributes:
+        id, experiment_id: MLflow's.
+        experiment, name, user: as people see them.
+        status: MLflow's word, such as ``FINISHED``.
+        start, end: ms since 1970; None where it has none.
+        files: URI or path of its artifacts.
+        tags: every tag.
+        params: None where they were not read yet.
+        points: how many there are; None where that is not known cheaply.
+        change: text that is another as soon as something changed that `tags` and the like do not show.
+    """
+
+    id: str
+    experiment_id: str
+    experiment: str
+    name: str
+    status: str
+    start: int | None
+    end: int | None
+    files: str
+    user: str = ""
+    tags: dict[str, str] = {}
+    params: dict[str, str] | None = None
+    points: int | None = None
+    change: str = ""
+
+
+Trouble = Callable[[str, str], None]
+"""Is told of what cannot be read: its name, and why."""
+
+
+class Reader(ABC):
+    """Reads one store, and never writes to it.
+
+    Raises of every method:
+        ConfigError: the store is not there, or is none.
+        SourceError: something of it cannot be read.
+    """
+
+    @abstractmethod
+    def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
+        """Runs that are not deleted, of those experiments, only those with `ids` where there are any."""
+
+    @abstractmethod
+    def params(self, run: StoredRun) -> dict[str, str]:
+        """Params of a run."""
+
+    @abstractmethod
+    def points(self, run: StoredRun, trouble: Trouble) -> Iterator[Point]:
+        """Every point of a run, in order."""
+
+    @abstractmethod
+    def datasets(self, run: StoredRun) -> list[Dataset]:
+        """Dataset inputs of a run."""
+
+    @abstractmethod
+    def models(self, run: StoredRun) -> list[LoggedModel]:
+        """Logged models that a run put out."""
+
+    @abstractmethod
+    def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
+        """Traces that were made in a run."""
+
+    @abstractmethod
+    def files(self, place: str) -> Files:
+        """What is at a run's or a model's place."""
+
+    @abstractmethod
+    def run_of(self, runcast: str) -> str | None:
+        """MLflow's id of a run that runcast wrote, by runcast's own."""
+
+    @abstractmethod
+    def registered(self) -> Iterator[RegisteredModel]:
+        """Models of the registry."""
+
+    def close(self) -> None:  # noqa: B027  # optional on purpose
+        """Let go of connections."""

@@ -1,0 +1,88 @@
+"""MLflow's traces as records."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import Any
+
+from runcast.records import Span, Trace
+from runcast.sources.mlflow.stored import StoredTrace
+
+_TYPES = {"LLM", "CHAIN", "TOOL", "RETRIEVER", "EMBEDDING", "AGENT"}
+_HEX = re.compile(r"(?:tr-)?([0-9a-f]{32})")
+_INPUTS, _OUTPUTS, _TYPE = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.spanType"
+_SESSION = "mlflow.trace.session"
+
+
+def record(trace: StoredTrace) -> Trace | None:
+    """A trace that MLflow's own client wrote, the outermost span first; None where it has no span."""
+    spans = sorted((_span(span) for span in trace.spans), key=lambda s: (s.parent is not None, s.start, s.id))
+    if not spans:
+        return None
+    match = _HEX.fullmatch(trace.id)
+    id_ = match[1] if match else hashlib.sha256(trace.id.encode()).hexdigest()[:32]
+    return Trace(
+        time=spans[0].start, id=id_, spans=spans, tags=trace.tags, session=trace.metadata.get(_SESSION)
+    )
+
+
+def _span(said: dict[str, Any]) -> Span:
+    attributes = {key: _value(text) for key, text in (said.get("attributes") or {}).items()}
+    attributes.pop("mlflow.traceRequestId", None)
+    kind = attributes.get(_TYPE)
+    if kind in _TYPES or kind in ("UNKNOWN", None):
+        attributes.pop(_TYPE, None)
+    start = said.get("start_time_unix_nano") or said.get("start_time") or 0
+    parent = said.get("parent_span_id") or said.get("parent_id")
+    return Span(
+        id=_id(said.get("span_id") or (said.get("context") or {}).get("span_id") or ""),
+        parent=_id(parent) if parent else None,
+        name=said.get("name") or "",
+        type=kind.lower() if kind in _TYPES else "",
+        start=start,
+        end=said.get("end_time_unix_nano") or said.get("end_time") or start,
+        error=_error(said),
+        inputs=attributes.pop(_INPUTS, None),
+        outputs=attributes.pop(_OUTPUTS, None),
+        attributes=attributes,
+        events=[_event(event, start) for event in said.get("events") or ()],
+    )
+
+
+def _id(text: str) -> str:
+    """16 hex digits; MLflow writes them as base64, and wrote them as ``0x...``."""
+    plain = text.removeprefix("0x")
+    if re.fullmatch("[0-9a-f]{16}", plain):
+        return plain
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except ValueError:
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _value(text: Any) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return text
+
+
+def _error(said: dict[str, Any]) -> str | None:
+    status = said.get("status") or {}
+    code, message = (
+        (status.get("code"), status.get("message"))
+        if isinstance(status, dict)
+        else (said.get("status_code"), said.get("status_message"))
+    )
+    return (message or "error") if "ERROR" in str(code) else None
+
+
+def _event(event: dict[str, Any], start: int) -> dict[str, Any]:
+    return {
+        "name": event.get("name", ""),
+        "time": event.get("time_unix_nano") or event.get("timestamp") or start,
+        "attributes": event.get("attributes") or {},
+    }

@@ -1,0 +1,84 @@
+"""A real ``mlflow server``, read through MLflow's own client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runcast.backends.mlflow import MlflowBackend
+from runcast.journal import Blobs
+from runcast.migrate.content import Content
+from runcast.plugins.source import Selection
+from runcast.sources.mlflow import MlflowSource
+from runcast.testing import golden
+from runcast.testing.courier import Courier
+
+
+@pytest.fixture
+def server(database: Callable[..., Path]) -> Iterator[str]:
+    """The URI of a server that keeps files itself."""
+    folder = database().parent
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True
+        )
+    deadline = time.monotonic() + 90
+    while not _answers(f"http://127.0.0.1:{port}/health"):
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+    yield f"http://127.0.0.1:{port}"
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def test_a_server(server: str, tmp_path: Path) -> None:
+    """A run of runcast's comes back whole, and one of MLflow's own with its history and files."""
+    from mlflow import MlflowClient
+
+    courier = Courier(MlflowBackend, {"uri": server}, tmp_path / "own", golden.varied()).play()
+    client = MlflowClient(server)
+    run = client.create_run(client.create_experiment("theirs"), run_name="plain")
+    for step in range(3):
+        client.log_metric(run.info.run_id, "loss", step / 4, timestamp=1_700_000_000_000, step=step)
+    client.log_text(run.info.run_id, "x", "a/b/c.txt")
+    client.set_terminated(run.info.run_id)
+    source = MlflowSource(server)
+    blobs = Blobs(tmp_path / "read")
+
+    found = {run.name: list(source.read(run, blobs)) for run in source.runs(Selection())}
+    source.close()
+
+    said, back = Content.of(courier.records), Content.of(found["sgd"])
+    for part in ("head", "params", "tags", "note", "series", "others"):
+        assert getattr(back, part) == getattr(said, part), part
+    plain = Content.of(found["plain"])
+    assert plain.series["metric", "loss"].count == 3
+    assert plain.others.keys() == {("artifact", "a")}
