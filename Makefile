@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types check bench soak clean
+.PHONY: demo test lint types check bench fuzz soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/runcast demo
@@ -19,6 +19,10 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 check: test lint types
+
+# Damages the files of every reader at random, for so long each; what fails is kept in tests/fuzz/found.
+fuzz: $(VENV)/.installed-dev
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/fuzz -p no:cacheprovider
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from runcast.model_registry import registry
     from runcast.models import load_model
+    from runcast.reproduce.scope import reproducible
     from runcast.seeds import seed_everything
     from runcast.selector import select
 
@@ -82,6 +83,7 @@ __all__ = [
     "load_model",
     "log",
     "registry",
+    "reproducible",
     "runs",
     "seed_everything",
     "select",
@@ -90,6 +92,7 @@ __all__ = [
 
 
 _LAZY = {
+    "reproducible": "runcast.reproduce.scope",
     "load_model": "runcast.models",
     "registry": "runcast.model_registry",
     "runs": "runcast.catalog",

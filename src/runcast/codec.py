@@ -22,6 +22,7 @@ from runcast.records import FileRef, Metrics, Record, Span
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+_EARLIEST, _LATEST = -(2**63), 2**63 - 1
 _PLAIN = frozenset({type(None), bool, int, str, FileRef})
 T = TypeVar("T")
 _NAMES = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -61,6 +62,13 @@ def decode(payload: bytes) -> Record:
         msgspec.ValidationError: valid JSON, but no record that this version knows.
         msgspec.DecodeError, ValueError: no JSON at all.
     """
+    record = _decode(payload)
+    if not _EARLIEST <= record.time <= _LATEST:
+        raise msgspec.ValidationError("`time` is no int64 of nanoseconds")
+    return record
+
+
+def _decode(payload: bytes) -> Record:
     if payload.find(b'"$') >= 0:
         return _decode_slow(payload)
     try:

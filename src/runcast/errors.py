@@ -8,6 +8,7 @@
     │   └── RunFinishedError    a call on a run that is over (only with ``strict=True``)
     ├── JournalError            a journal cannot be read
     │   └── FormatError         written by a newer runcast than this one
+    ├── ReproductionError       a past run cannot be run again: the message says what is gone
     ├── SourceError             a tracker's run cannot be read; others may
     ├── RegistryError           a tracker's model registry is down or refuses
     ├── PromotionError          a model version is not promoted or rolled back; the message says why
@@ -57,6 +58,10 @@ class RegistryError(RuncastError):
 
 class PromotionError(RuncastError):
     """A version is not promoted or rolled back: a condition is not met, or somebody else was faster."""
+
+
+class ReproductionError(RuncastError):
+    """A past run cannot be run again; the message says what is gone, why and the mend."""
 
 
 class DeliveryError(RuncastError):

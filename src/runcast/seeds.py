@@ -54,7 +54,7 @@ def seed_everything(seed: int, deterministic: bool = True) -> Seeds:
     global _last
     if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= int(seed) <= LARGEST:
         raise UsageError(f"a seed is a whole number from 0 to {LARGEST}, not {seed!r:.100}")
-    seed = int(seed)
+    seed = _as_recorded(int(seed))
     random.seed(seed)
     seeded, chance = ["python"], _seed_hashes(seed)
     for package, seed_it in (
@@ -77,6 +77,16 @@ def seed_everything(seed: int, deterministic: bool = True) -> Seeds:
     if run is not None:
         run._describe({"seeds": msgspec.to_builtins(_last)})
     return _last
+
+
+def _as_recorded(seed: int) -> int:
+    """A script that draws its seed gets the recorded one when ``runcast reproduce`` runs it again."""
+    if "RUNCAST_REPRODUCE" not in os.environ:
+        return seed
+    from runcast.reproduce.hook import reproduction
+
+    again = reproduction()
+    return seed if again is None else again.seed(seed)
 
 
 def last() -> Seeds | None:

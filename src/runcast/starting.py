@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runcast import capture, codec, ranks
+from runcast import capture, codec, normalize, ranks
 from runcast.config import Config, load
 from runcast.config.preflight import preflight, public_options
 from runcast.config.routes import check_backends
-from runcast.config.settings import Profile
+from runcast.config.rules import violations
+from runcast.config.settings import Profile, Rules
 from runcast.courier.closing import beginnings, close_dead
 from runcast.entries import BUILTIN
 from runcast.errors import ConfigError, UsageError
-from runcast.journal import Ends, JournalWriter, ends, is_alive
+from runcast.journal import Ends, JournalWriter, ends, is_alive, segment_paths
 from runcast.notices import warn
 from runcast.records import Media, Metrics, RunStarted
 from runcast.redact import key_pattern, redact_text, redact_tree
@@ -29,6 +30,7 @@ from runcast.session import Session, session
 
 if TYPE_CHECKING:
     from runcast.plugins.backend import Backend
+    from runcast.reproduce.hook import Reproduction
 
 _started = 0
 _current: list[Run] = []
@@ -75,7 +77,8 @@ def start(
         arguments["backends"] = [name for name in names if name not in classes]
     if strict is not None:
         arguments["strict"] = strict
-    settled = load(arguments)
+    again = _reproduction()
+    settled, resume = again.settle(arguments, resume) if again is not None else (load(arguments), resume)
     ordinal, _started = _started, _started + 1
     settings = settled.settings
     if not settings.enabled:
@@ -85,6 +88,8 @@ def start(
     if ranks.rank() > 0 and settings.ranks == "zero":
         return _enter(_muted(settled, run_id, name or f"run-{run_id[:6]}", experiment))
 
+    if resume is None:
+        _check_rules(settings.rules, str(experiment), name, tags, nested=parent is not None)
     chosen = list(settings.backends) or ([] if classes else _by_profile(settings.profile))
     options = preflight([*chosen, *classes.values()], settled)
     check_backends(settings.routes, options, BUILTIN)
@@ -128,6 +133,8 @@ def start(
         generation=generation,
         starter=start,
     )
+    if again is not None:
+        again.mark(run, name, parent_id)
     here.announce(run_id, options, classes, settings.delivery, _surroundings(run, generation))
     try:
         if params is not None:
@@ -195,6 +202,26 @@ def _surroundings(run: Run, generation: int) -> capture.Job:
         energy=settings.energy,
         folder=str(run._config.base),
     )
+
+
+def _reproduction() -> Reproduction | None:
+    """What ``runcast reproduce`` asks of this process; None in every other."""
+    if "RUNCAST_REPRODUCE" not in os.environ:
+        return None
+    from runcast.reproduce.hook import reproduction
+
+    return reproduction()
+
+
+def _check_rules(rules: Rules, experiment: str, name: str | None, tags: Any, *, nested: bool) -> None:
+    if rules == Rules():
+        return
+    given = normalize.tags(tags)[0] if tags is not None else {}
+    broken = violations(rules, experiment, name, given, nested=nested)
+    if broken and rules.on_violation == "error":
+        raise ConfigError("; ".join(broken))
+    for sentence in broken:
+        warn(sentence)
 
 
 def _enter(run: Run) -> Run:
@@ -325,7 +352,7 @@ def _first_record(
         raise ConfigError(f"no run {run_id!r} in {layout.root} to resume; `runcast runs` lists them")
     with contextlib.suppress(OSError):  # the courier will try again
         close_dead(layout, run_id)
-    segments = [segment for path in sorted(folder.glob("*.rcj")) if (segment := ends(path)) is not None]
+    segments = [segment for path in segment_paths(folder) if (segment := ends(path)) is not None]
     firsts = [segment.first for segment in segments if isinstance(segment.first, RunStarted)]
     started = min(firsts, key=lambda record: record.time, default=fresh)
     generation = 1 + max((segment.header.generation for segment in segments), default=0)

@@ -34,6 +34,7 @@ class Trouble:
             UsageError: with ``strict=True``.
         """
         for problem in problems:
+            problem = problem._replace(key=redact_text(problem.key), reason=redact_text(problem.reason))
             known = (problem.key, problem.reason)
             if known not in self._counts and len(self._counts) >= MOST_NAMES:
                 problem = Problem("", _MORE, "")
@@ -43,11 +44,11 @@ class Trouble:
                 continue
             self._counts[known] = 0
             detail = redact_text(problem.detail) if problem.detail else None
-            self._keep(Lost(time=now, key=problem.key, reason=redact_text(problem.reason), detail=detail))
+            self._keep(Lost(time=now, key=problem.key, reason=problem.reason, detail=detail))
             if not self._strict:
                 self.warn(problem.key, problem.reason, kept=problem.kept)
         if problems and self._strict:
-            raise UsageError("; ".join(f"{p.key!r}: {redact_text(p.reason)}" for p in problems))
+            raise UsageError("; ".join(f"{redact_text(p.key)!r}: {redact_text(p.reason)}" for p in problems))
 
     def warn(self, key: str, reason: str, *, kept: bool = False) -> None:
         """Tell a person; `kept` as of `Problem`."""
@@ -59,4 +60,4 @@ class Trouble:
         counts, self._counts = self._counts, dict.fromkeys(list(self._counts), 0)
         for (key, reason), count in list(counts.items()):  # other threads may still be logging
             if count:
-                self._keep(Lost(time=now, key=key, reason=redact_text(reason), count=count))
+                self._keep(Lost(time=now, key=key, reason=reason, count=count))

@@ -21,6 +21,8 @@ from runcast.catalog import schema
 from runcast.errors import ConfigError, FormatError, JournalError
 from runcast.journal.layout import make_private
 
+NAME = "catalog.db"
+"""What a catalog is called unless somebody chose another path."""
 BUSY_SECONDS = 30.0
 """How long a transaction waits for other processes' transactions."""
 
@@ -39,16 +41,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises:
         FormatError: a newer runcast made the file; it is left untouched.
-        ConfigError: the file is a database of something else; it is left untouched.
+        ConfigError: the file is something else, a database or not; it is left untouched.
         JournalError: the file cannot be opened.
     """
     try:
         connection, verdict = _open(path)
         if connection is None:
+            if verdict != "missing":
+                _check_ours(path)
             with _locked(path):
                 connection, verdict = _open(path)
                 if connection is None:
                     if verdict != "missing":
+                        _check_ours(path)
                         set_aside(path, verdict)
                     _create(path)
                     connection, verdict = _open(path)
@@ -90,7 +95,7 @@ def is_corrupt(error: sqlite3.Error) -> bool:
 def replace_corrupt(path: Path, inode: int) -> None:
     """Move the file aside, unless it is no longer the one with this inode."""
     with _locked(path):
-        if file_id(path) == inode:
+        if file_id(path) == inode and _is_ours(path):
             set_aside(path, "corrupt")
 
 
@@ -115,6 +120,19 @@ def set_aside(path: Path, why: str) -> Path:
             path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
     _log.warning("the catalog %s is %s: moved to %s, rebuilding it from the journals", path, why, target)
     return target
+
+
+def _check_ours(path: Path) -> None:
+    if not _is_ours(path):
+        raise ConfigError(f"{path} is no catalog: give the catalog another path, or move that file")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file that SQLite cannot read was a catalog: the path may come from a forged journal."""
+    with path.open("rb") as file:
+        head = file.read(72)
+    number = schema.APPLICATION_ID.to_bytes(4, "big", signed=True)
+    return path.name == NAME or not head or head[68:] == number
 
 
 @contextlib.contextmanager

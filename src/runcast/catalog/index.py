@@ -23,7 +23,7 @@ from runcast.catalog.values import text_out
 from runcast.errors import JournalError
 from runcast.journal.blobs import Blobs
 from runcast.journal.held import settle
-from runcast.journal.layout import Layout
+from runcast.journal.layout import Layout, segment_paths
 from runcast.journal.reader import read_run
 
 _log = logging.getLogger("runcast")
@@ -121,7 +121,7 @@ def _gone_on(connection: sqlite3.Connection, layout: Layout) -> set[str]:
     return {
         id
         for id, then in ((text_out(id), then) for id, then in connection.execute(query))
-        if any(file.stat().st_mtime_ns >= then for file in layout.journal(id).glob("*.rcj"))
+        if any(file.stat().st_mtime_ns >= then for file in segment_paths(layout.journal(id)))
     }
 
 

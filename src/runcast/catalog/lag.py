@@ -10,7 +10,8 @@ from pathlib import Path
 from runcast.catalog.rows import load_marks, number_of
 from runcast.errors import JournalError
 from runcast.journal.frame import seed, unframe, unframe_header
-from runcast.journal.layout import Layout
+from runcast.journal.layout import Layout, segment_paths
+from runcast.journal.segment import HEADER_BYTES
 
 _TAIL = 64 << 10
 
@@ -21,7 +22,7 @@ def is_behind(connection: sqlite3.Connection, layout: Layout, run: str) -> bool:
     if n is None:
         return True
     known = load_marks(connection, n)
-    for segment in layout.journal(run).glob("*.rcj"):
+    for segment in segment_paths(layout.journal(run)):
         writer, number = _last(segment)
         if number > (known[writer].seq if writer in known else 0):
             return True
@@ -32,7 +33,7 @@ def _last(segment: Path) -> tuple[str, int]:
     """The writer of a segment, and the number of its last whole record."""
     try:
         with segment.open("rb") as file:
-            writer = unframe_header(file.readline()[:-1]).writer
+            writer = unframe_header(file.readline(HEADER_BYTES)[:-1]).writer
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             lines = file.read().split(b"\n")[:-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from runcast.catalog.svg import chart, escape
@@ -32,6 +32,7 @@ th, td { text-align: left; padding: 6px 18px 6px 0; border-bottom: 1px solid var
   max-width: 340px; overflow-wrap: anywhere; }
 thead th { white-space: nowrap; } tbody th { font-weight: 500; color: var(--soft); }
 tr.differs td, tr.differs th { background: var(--mark); color: var(--text); }
+pre { overflow-x: auto; padding: 12px; border: 1px solid var(--line); font-size: 13px; }
 small { color: var(--soft); display: block; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); gap: 28px; }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 4px; overflow-wrap: anywhere; }
@@ -48,14 +49,19 @@ def render(comparison: Comparison) -> str:
     """The page; every name and value in it is escaped."""
     title = f"Comparison of {len(comparison.runs)} runs" if len(comparison.runs) > 1 else "One run"
     experiments = ", ".join(sorted({run.experiment for run in comparison.runs}))
-    body = [
-        f"<h1>{title}</h1>",
-        f"<p>{escape(experiments)}</p>",
-        *_runs(comparison),
-        *_curves(comparison),
-        *_metrics(comparison),
-        *_params(comparison),
-    ]
+    return document(title, experiments, sections(comparison))
+
+
+def sections(comparison: Comparison) -> Iterator[str]:
+    """HTML of a comparison: runs, curves, last values, params."""
+    yield from _runs(comparison)
+    yield from _curves(comparison)
+    yield from _metrics(comparison)
+    yield from _params(comparison)
+
+
+def document(title: str, lead: str, body: Iterable[str]) -> str:
+    """A whole page around `body`, which is HTML; the title and the line below it are text."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return "\n".join(
         [
@@ -65,10 +71,12 @@ def render(comparison: Comparison) -> str:
             '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            f"<title>{title}: {escape(experiments)}</title>",
+            f"<title>{escape(title)}: {escape(lead)}</title>",
             f"<style>{_STYLE}{_colors()}</style>",
             "</head>",
             "<body>",
+            f"<h1>{escape(title)}</h1>",
+            f"<p>{escape(lead)}</p>",
             *body,
             "</body>",
             "</html>\n",

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from runcast.catalog.values import int64
 from runcast.records import (
     Artifact,
     Define,
@@ -180,9 +181,9 @@ class RunState:
             self.definitions[record.key] = record
         elif isinstance(record, Lost):
             loss = self.losses.setdefault((record.key, record.reason), Loss())
-            loss.count += record.count
+            loss.count = int64(loss.count + record.count)
             loss.detail = record.detail
-            self.head.lost += record.count
+            self.head.lost = int64(self.head.lost + record.count)
         elif isinstance(record, RunStarted):
             self._begin(record)
         elif isinstance(record, RunFinished):

@@ -29,6 +29,8 @@ COMMANDS = (
     Command("runs", "runcast.cli.runs", "runs_command", "List runs."),
     Command("show", "runcast.cli.show", "show_command", "Everything about one run."),
     Command("compare", "runcast.cli.compare", "compare_command", "Runs side by side."),
+    Command("diff", "runcast.cli.diff", "diff_command", "What differs between two runs, and in what."),
+    Command("reproduce", "runcast.cli.reproduce", "reproduce_command", "Run a past run again, and compare."),
     Command(
         "migrate", "runcast.cli.migrate", "migrate_command", "Bring history from one tracker to another."
     ),

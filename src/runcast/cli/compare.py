@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runcast.catalog.compare import Comparison, compare
-from runcast.catalog.texts import number, value, visible
+from runcast.catalog.texts import number, value
 from runcast.cli import output
 from runcast.cli.curves import picture
-from runcast.errors import UsageError
 
 _LONG = 60
 
@@ -34,21 +32,11 @@ def compare_command(
     with output.errors():
         found = compare(runs, key or None, dir=dir)
         if html is not None:
-            _write(html, found.html())
-            typer.echo(f"wrote {visible(str(html))}", err=True)
+            output.write_page(html, found.html())
         if json:
             output.print_json(found.to_dict())
         elif html is None:
             _print(found)
-
-
-def _write(path: Path, page: str) -> None:
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "w", encoding="utf-8") as handle:
-            handle.write(page)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; name another file after --html") from error
 
 
 def _print(found: Comparison) -> None:

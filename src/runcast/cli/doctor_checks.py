@@ -17,6 +17,7 @@ import msgspec
 from runcast.cli.doctor_backends import backend_lines, backend_values
 from runcast.cli.doctor_lines import Line, Value, show
 from runcast.config import Config, Settings, load
+from runcast.config.settings import TABLES
 from runcast.errors import ConfigError
 
 __all__ = ["Line", "Value", "examine"]
@@ -95,9 +96,9 @@ def _configuration(config: Config) -> Iterator[Line]:
 
 def _values(config: Config) -> Iterator[Value]:
     for key, value in msgspec.to_builtins(config.settings).items():
-        if key == "profile":
+        if key in TABLES:
             for inner, word in value.items():
-                dotted = f"profile.{inner}"
+                dotted = f"{key}.{inner}"
                 yield Value(
                     key=dotted, value=show(dotted, word), origin=config.origins.get(dotted, "default")
                 )

@@ -6,8 +6,11 @@ Text from runs reaches the terminal only as `rich.text.Text` made by `safe`, nev
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # in UTF-8: some terminals obey them
 FAILED = 1
 MISUSED = 2
 _STATUS = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "crashed": "red"}
@@ -50,8 +54,23 @@ def json_bytes(value: Any) -> bytes:
 
 
 def print_bytes(data: bytes) -> None:
-    """Bytes on stdout, whatever its encoding."""
-    typer.echo(data, nl=False)
+    """JSON on stdout, whatever its encoding, with the control characters that JSON allows raw escaped."""
+    typer.echo(_CONTROLS.sub(lambda match: b"\\u00%02x" % match[0][-1], data), nl=False)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a file for this user alone, and say so on stderr.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8") as handle:
+            handle.write(page)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; name another file after --html") from error
+    typer.echo(f"wrote {visible(str(path))}", err=True)
 
 
 def console() -> Console:

@@ -16,7 +16,7 @@ from runcast.errors import ConfigError
 PREFIX = "RUNCAST_"
 _PLAIN = frozenset(Settings.__struct_fields__) - {"routes"}
 """Settings whose values are no JSON."""
-RESERVED = frozenset({"PLUGINS", "DEBUG_LOG", "RUN_ID", "VERSION"})
+RESERVED = frozenset({"PLUGINS", "DEBUG_LOG", "RUN_ID", "VERSION", "REPRODUCE"})
 """Variables that are no settings: switches for tests and debugging, and what processes tell each other."""
 
 

@@ -14,7 +14,8 @@ import msgspec
 from runcast.config import environment, files
 from runcast.config.plain import plain
 from runcast.config.routes import check_routes
-from runcast.config.settings import PARTS, Config, Profile, Settings
+from runcast.config.rules import not_a_pattern
+from runcast.config.settings import PARTS, TABLES, Config, Settings
 from runcast.errors import ConfigError
 from runcast.redact import redact_value
 
@@ -23,7 +24,7 @@ DEFAULT = "default"
 _LISTS = ("backends", "redact", "capture")
 _SWITCH = {"true": list(PARTS), "1": list(PARTS), "false": [], "0": [], "none": []}
 """What ``capture`` may be besides a list."""
-_TABLES = {"routes": "routes.mlflow", "registry": "registry.policy"}
+_NESTED = {"routes": "routes.mlflow", "registry": "registry.policy"}
 """Setting that holds tables → one of them."""
 
 
@@ -129,6 +130,10 @@ class _Layers:
         """
         raw = {key: value for key, value in self.tree.items() if key in Settings.__struct_fields__}
         routes = check_routes(raw.pop("routes", {}), lambda key: _origin(key, self.origins), unknown)
+        if isinstance(rules := raw.get("rules"), dict) and isinstance(
+            tags := rules.get("required_tags"), str
+        ):
+            raw["rules"] = {**rules, "required_tags": [t.strip() for t in tags.split(",") if t.strip()]}
         try:
             settings = msgspec.convert(raw, Settings, strict=False)
         except msgspec.ValidationError as error:
@@ -136,6 +141,9 @@ class _Layers:
         for key in ("finish_timeout", "system_interval"):
             if not math.isfinite(getattr(settings, key)):
                 raise self._wrong(raw, f"Expected a finite number of seconds - at `$.{key}`")
+        for key in ("experiment", "name"):
+            if problem := not_a_pattern(getattr(settings.rules, key)):
+                raise self._wrong(raw, f"{problem} - at `$.rules.{key}`")
         if "\0" in settings.dir:
             raise self._wrong(raw, "Expected a path without NUL - at `$.dir`")
         directory = os.path.expanduser(settings.dir)  # noqa: PTH111  # the pathlib form raises without a home
@@ -161,20 +169,20 @@ def _check(key: str, value: Any, origin: str | Mapping[str, str]) -> None:
     if key not in Settings.__struct_fields__:
         if not isinstance(value, dict):
             raise unknown(key, Settings.__struct_fields__, _origin(key, origin))
-    elif key in _TABLES:
+    elif key in _NESTED:
         if not isinstance(value, dict):
-            raise ConfigError(f"{_origin(key, origin)}: `{key}` holds tables, such as [{_TABLES[key]}]")
-    elif key != "profile":
+            raise ConfigError(f"{_origin(key, origin)}: `{key}` holds tables, such as [{_NESTED[key]}]")
+    elif key not in TABLES:
         if isinstance(value, dict):
             raise ConfigError(f"{_origin(key, origin)}: `{key}` is a single value, not a table")
     elif isinstance(value, dict):
-        legal = [f"profile.{name}" for name in Profile.__struct_fields__]
-        for dotted in (f"profile.{name}" for name in value):
+        legal = [f"{key}.{name}" for name in TABLES[key].__struct_fields__]
+        for dotted in (f"{key}.{name}" for name in value):
             if dotted not in legal:
                 raise unknown(dotted, legal, _origin(dotted, origin))
     else:
-        names = ", ".join(Profile.__struct_fields__)
-        raise ConfigError(f"{_origin(key, origin)}: `profile` is a table with {names}")
+        names = ", ".join(TABLES[key].__struct_fields__)
+        raise ConfigError(f"{_origin(key, origin)}: `{key}` is a table with {names}")
 
 
 def _origin(key: str, origin: str | Mapping[str, str]) -> str:
@@ -189,7 +197,7 @@ def _origin(key: str, origin: str | Mapping[str, str]) -> str:
 
 def _allowed(key: str) -> list[str]:
     head, _, tail = key.partition(".")
-    fields = msgspec.structs.fields(Profile if head == "profile" else Settings)
+    fields = msgspec.structs.fields(TABLES.get(head, Settings))
     kind = next((field.type for field in fields if field.name == (tail or head)), None)
     if kind is bool:
         return ["true", "false"]

@@ -25,6 +25,24 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     framework: Literal["pytorch", "tensorflow", "sklearn", "mixed"] | None = None
 
 
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What runs must be called and labelled; checked by `runcast.start`.
+
+    Attributes:
+        required_tags: names of tags that a run that is not nested is started with.
+        experiment: regular expression that the whole name of the experiment matches; "": any name.
+        name: the same for the run's own name, which then must be given.
+        on_violation: warn, or refuse to start.
+    """
+
+    required_tags: list[str] = []
+    experiment: str = ""
+    name: str = ""
+    on_violation: Literal["warn", "error"] = "warn"
+
+
+TABLES: dict[str, type[msgspec.Struct]] = {"profile": Profile, "rules": Rules}
+"""Settings that are tables of a fixed form."""
 Part = Literal["git", "command", "python", "packages", "machine", "gpu"]
 PARTS: tuple[Part, ...] = get_args(Part)
 """What `Settings.capture` may name; ``docs/capture.md`` says what each records."""
@@ -100,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         routes: backend → what goes there, see `Route`.
         profile: see `Profile`.
         registry: see `RegistrySettings`.
+        rules: see `Rules`.
     """
 
     dir: Annotated[str, msgspec.Meta(min_length=1)] = ".runcast"
@@ -117,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: dict[str, Route] = {}
     profile: Profile = Profile()
     registry: RegistrySettings = msgspec.field(default_factory=RegistrySettings)
+    rules: Rules = Rules()
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,8 @@ def deliver(
 
 def _clean(layout: Layout) -> None:
     """Remove the locks of dead processes. A lock that was only just made may not be taken yet."""
+    if layout.alive.is_symlink():
+        return  # a forged folder: what is in it is not ours to remove
     for path in layout.alive.glob("*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE and not is_alive(layout.alive, path.name):

@@ -15,8 +15,10 @@ from pathlib import Path
 import msgspec
 
 from runcast import codec
-from runcast.journal import Ends, Header, JournalWriter, Layout, ends, is_alive
+from runcast.journal import Ends, Header, JournalWriter, Layout, ends, is_alive, segment_paths
 from runcast.records import Environment, RunFinished, RunStarted
+
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class WriterEnd(msgspec.Struct):
@@ -34,7 +36,7 @@ class WriterEnd(msgspec.Struct):
 
 def segments(folder: Path, known: Container[str] = ()) -> Iterator[tuple[str, Ends]]:
     """Name and ends of each readable segment that is not `known`, in the order of their names."""
-    for path in sorted(path for path in folder.glob("*.rcj") if path.stem not in known):
+    for path in (path for path in segment_paths(folder) if path.stem not in known):
         try:
             found = ends(path)
         except FileNotFoundError:  # given up by its writer, or deleted, a moment ago
@@ -101,7 +103,7 @@ def close_dead(layout: Layout, run: str) -> list[str]:
     folder = layout.journal(run)
     if not any(_is_dead(layout, end) for end in writer_ends(folder).values()):
         return []
-    lock = os.open(layout.run(run) / "closing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(layout.run(run) / "closing.lock", _LOCK, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         closed = []

@@ -15,9 +15,11 @@ Only the cursor decides what is sent. All else can be lost without harm.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -28,6 +30,10 @@ from runcast import codec
 from runcast.journal import Position, make_private, write_atomically
 from runcast.receipts import Change, Ref
 from runcast.records import Record
+
+_LOOK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_MAKE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_LARGEST = 1 << 30  # bytes of a file of ours
 
 State = Literal["waiting", "delivering", "retrying", "paused", "delivered"]
 
@@ -91,12 +97,18 @@ class DeliveryFolder:
         self.path = path
         self._lock = -1
 
+    def is_linked(self) -> bool:
+        """Whether a link stands somewhere between the run's folder and this one; runcast makes none."""
+        return any(
+            path.is_symlink() for path in (self.path, *list(self.path.parents)[:2], self.path / "state")
+        )
+
     def acquire(self) -> bool:
         """Become the one courier that works here; False where another one lives."""
         if self._lock >= 0:
             return True
         make_private(self.path)
-        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(self.path / "lock", _MAKE, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -108,7 +120,7 @@ class DeliveryFolder:
     def is_held(self) -> bool:
         """Whether a courier works here, this process's own included."""
         try:
-            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self.path / "lock", _LOOK)
         except FileNotFoundError:
             return False
         try:
@@ -162,7 +174,7 @@ class DeliveryFolder:
         for record, reason in rejected:
             entry = {"reason": reason, "record": json.loads(codec.encode(record))}
             lines.append(json.dumps(entry).encode() + b"\n")
-        fd = os.open(self.path / "rejected.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(self.path / "rejected.jsonl", _MAKE | os.O_APPEND, 0o600)
         with os.fdopen(fd, "r+b") as file:
             if file.seek(0, os.SEEK_END) and os.pread(fd, 1, file.tell() - 1) != b"\n":
                 file.write(b"\n")  # a full disk, or a crash, cut the last line short
@@ -173,14 +185,22 @@ class DeliveryFolder:
     def load_rejected(self) -> list[dict[str, Any]]:
         """``{"reason", "record"}`` of each rejected record, each once."""
         try:
-            lines = (self.path / "rejected.jsonl").read_bytes().split(b"\n")
-        except FileNotFoundError:
+            lines = _read(self.path / "rejected.jsonl").split(b"\n")
+        except OSError:
             return []
         entries = []
         for line in dict.fromkeys(filter(None, lines)):
-            with contextlib.suppress(ValueError):  # cut short by a crash; it was written again behind
+            with contextlib.suppress(ValueError, RecursionError):  # cut short; it was written again behind
                 entries.append(json.loads(line))
-        return entries
+        return [entry for entry in entries if _is_rejected(entry)]
+
+
+def _is_rejected(entry: Any) -> bool:
+    """Whether a line of ``rejected.jsonl`` is one of ours."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("reason"), str):
+        return False
+    record = entry.get("record")
+    return isinstance(record, dict) and isinstance(record.get("values", {}), dict)
 
 
 T = TypeVar("T", "Cursor", "DeliveryStatus", "Report")
@@ -188,6 +208,20 @@ T = TypeVar("T", "Cursor", "DeliveryStatus", "Report")
 
 def _load(path: Path, type_: type[T]) -> T:
     try:
-        return codec.from_json(path.read_bytes(), type_)
-    except (OSError, ValueError, msgspec.MsgspecError):
+        return codec.from_json(_read(path), type_)
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return type_()
+
+
+def _read(path: Path) -> bytes:
+    """A plain file as a whole: links, pipes and what is absurdly large are not ours.
+
+    Raises:
+        OSError: it cannot be read, or is none.
+    """
+    fd = os.open(path, _LOOK)
+    with os.fdopen(fd, "rb") as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+            raise OSError(errno.EINVAL, "is no file of runcast's", str(path))
+        return file.read()

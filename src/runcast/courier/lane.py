@@ -21,7 +21,7 @@ from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus, State
 from runcast.courier.pace import Backoff
 from runcast.courier.routing import Routing
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
-from runcast.journal import Blobs, JournalReader, Layout, held_bytes, settle
+from runcast.journal import Blobs, JournalReader, Layout, held_bytes, is_run_id, settle
 from runcast.plugins.backend import Backend, OpenRun
 from runcast.receipts import Change, Receipt, Ref
 from runcast.records import Record, RunStarted, split
@@ -94,8 +94,11 @@ class Lane:
 
     def step(self) -> Outcome:
         """Deliver one batch, if one is due. Raises nothing: what is unforeseen is tried again later."""
-        if not self._layout.journal(self.run).is_dir():
+        journal = self._layout.journal(self.run)
+        if not journal.is_dir() or journal.is_symlink() or journal.parent.is_symlink():
             return "idle"  # not written yet, or deleted: do not make its folder again
+        if self.folder.is_linked():
+            return "idle"  # a forged folder: what is written there would land elsewhere
         try:
             if not self.folder.acquire():
                 return "busy"
@@ -174,7 +177,7 @@ class Lane:
         parent = None
         if started is None:
             return False
-        if started.parent is not None:
+        if started.parent is not None and is_run_id(started.parent):
             parent_cursor = DeliveryFolder(self._layout.delivery(started.parent, self.name)).load_cursor()
             parent = parent_cursor.ref
             if parent is None and self._wait_for(started.parent):

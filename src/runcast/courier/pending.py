@@ -7,14 +7,18 @@ from typing import Any
 from runcast.courier.closing import beginnings
 from runcast.courier.folder import DeliveryFolder
 from runcast.errors import JournalError
-from runcast.journal import JournalReader, Layout
+from runcast.journal import JournalReader, Layout, segment_paths
+from runcast.plugins.backend import is_backend_name
 
 
 def destinations(layout: Layout, run: str) -> dict[str, dict[str, Any]]:
-    """The backends that any process of the run asked for; the latest options of each, without secrets."""
+    """The backends that any process of the run asked for; the latest options of each, without secrets.
+
+    A name that no backend can have is left out: it would be the name of a folder.
+    """
     result: dict[str, dict[str, Any]] = {}
     for record in beginnings(layout.journal(run)):
-        result |= record.backends
+        result |= {name: options for name, options in record.backends.items() if is_backend_name(name)}
     return result
 
 
@@ -26,7 +30,7 @@ def is_pending(layout: Layout, run: str, backend: str) -> bool:
     # Finished, and then resumed; or a courier added what it had seen. Most often the sizes tell.
     folder, known = layout.journal(run), cursor.position.offsets
     try:
-        if all(known.get(path.stem) == path.stat().st_size for path in folder.glob("*.rcj")):
+        if all(known.get(path.stem) == path.stat().st_size for path in segment_paths(folder)):
             return False
         return bool(JournalReader(folder, cursor.position.copy(), run=run).read(1))
     except (OSError, JournalError):  # the lane says what it is

@@ -11,6 +11,7 @@ from runcast.courier.closing import has_living_writer, is_over
 from runcast.courier.folder import DeliveryFolder
 from runcast.errors import JournalError
 from runcast.journal import JournalReader, Layout
+from runcast.plugins.backend import is_backend_name
 from runcast.records import Lost, Record, RunFinished, RunStarted
 
 
@@ -117,7 +118,7 @@ def report(layout: Layout | None, run: str, now: int | None = None) -> RunReport
                 said.setdefault(record.writer, _Said()).add(record)
                 if isinstance(record, RunStarted):
                     result.experiment, result.name, result.status = record.experiment, record.name, "running"
-                    backends |= record.backends
+                    backends |= dict.fromkeys(filter(is_backend_name, record.backends))
                 elif isinstance(record, RunFinished):
                     result.status = record.status
                 elif isinstance(record, Lost):
@@ -157,7 +158,7 @@ def _backend(layout: Layout, run: str, name: str, said: dict[str, _Said], now: i
     oldest = min((min(times) for times in behind if times), default=0)
     rejected = [
         RejectedReport(
-            kind=entry["record"].get("kind", ""),
+            kind=str(entry["record"].get("kind", "")),
             keys=list(entry["record"].get("values", {})) or [str(entry["record"].get("key", ""))],
             reason=entry["reason"],
         )

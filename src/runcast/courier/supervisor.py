@@ -26,7 +26,7 @@ from runcast.courier.closing import close_dead, has_living_writer, is_over
 from runcast.courier.watch import Watch
 from runcast.courier.workers import Worker
 from runcast.errors import JournalError
-from runcast.journal import FileOps, Layout, is_alive, sync_names
+from runcast.journal import FileOps, Layout, is_alive, segment_paths, sync_names
 
 TICK = 0.5
 """Seconds between two syncs of the live segments: the promise for a loss of power."""
@@ -48,7 +48,7 @@ class Syncer:
         """Sync one run's segments that grew; True where any did."""
         grew = False
         folder = self._layout.journal(run)
-        for path in folder.glob("*.rcj"):
+        for path in segment_paths(folder):
             with contextlib.suppress(OSError):  # deleted; or a disk that fails, which the trainer says
                 size = path.stat().st_size
                 if size == self._sizes.get(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from runcast.journal.fileops import sync_path
 from runcast.journal.layout import make_private
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 CHUNK = 1 << 20
 """Bytes that are in memory of a file that is copied or digested."""
 
@@ -30,6 +32,16 @@ class Blobs:
     def path(self, sha256: str) -> Path:
         """Where the content with this digest is, or would be."""
         return self.root / sha256[:2] / sha256
+
+    def holds(self, sha256: str) -> bool:
+        """Whether there is content under this digest: a plain file, and no link to somebody else's."""
+        path = self.path(sha256)
+        return (
+            _DIGEST.fullmatch(sha256) is not None
+            and path.is_file()
+            and not path.is_symlink()
+            and not path.parent.is_symlink()
+        )
 
     def put_bytes(self, *parts: bytes | memoryview) -> tuple[str, int]:
         """Store bytes, whose parts need not be joined first; gives their sha256 and size."""

@@ -22,6 +22,8 @@ MAGIC = b"RCJ1"
 FORMAT = 1
 HEAD = 35
 """Bytes before the JSON of a record."""
+LONGEST = 1 << 30
+"""Bytes of a line that readers take; a longer one is damage, such as zeros that a dead machine left."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +83,20 @@ def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
         seq = int(line[:16], 16)
     except ValueError:
         return None
+    if seq >> 63:  # nobody counts that far: forged, and too large for those who count on
+        return None
     # The text is compared, not the numbers, because `int` also takes spaces, signs and underscores.
     if line[:HEAD] != b"%016x %08x %08x " % (seq, len(payload), crc32(payload, seed ^ seq ^ (seq >> 32))):
         return None
     return seq, payload
+
+
+def promised(head: bytes) -> int:
+    """How long a line's JSON is by its head; -1 where that is none."""
+    try:
+        return int(head[17:25], 16) if head[16:17] == head[25:26] == b" " else -1
+    except ValueError:
+        return -1
 
 
 def frame_header(header: Header) -> bytes:
@@ -113,5 +125,5 @@ def unframe_header(line: bytes) -> Header:
                 f"this runcast reads {FORMAT}: pip install -U runcast"
             )
         return _header_decoder.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise JournalError(f"the first line of the segment is no header: {error}") from error

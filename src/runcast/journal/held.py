@@ -31,6 +31,8 @@ FICLONE = 0x40049409
 GONE = "0" * 64
 """Digest of a snapshot that is not there any more: no blob has it, so that backends report it as missing."""
 _NAME = re.compile(r"[0-9a-f]{32}")
+_NOTE = re.compile(rb"([0-9a-f]{64}) (\d{1,18})")
+_LOOK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _R = TypeVar("_R", bound=Any)
 
 
@@ -189,38 +191,49 @@ def _files(record: Any) -> list[FileRef]:
 def _settled(file: FileRef, blobs: Blobs) -> FileRef:
     if not file.held:
         return file
-    if not _NAME.fullmatch(file.held):  # a forged journal
+    folder = blobs.root / "held"
+    if not _NAME.fullmatch(file.held) or folder.is_symlink():  # a forged journal
         return FileRef(file.path, GONE, file.size)
-    path = blobs.root / "held" / file.held
+    path = folder / file.held
     note = path.with_suffix(".sha256")
-    try:
-        sha256, size = note.read_text().split()
-    except FileNotFoundError:
-        sha256, size = _read(path, note, blobs)
-    return FileRef(file.path, sha256, int(size))
+    sha256, size = _noted(note) or _read(path, note, blobs)
+    return FileRef(file.path, sha256, size)
 
 
-def _read(path: Path, note: Path, blobs: Blobs) -> tuple[str, str]:
+def _noted(note: Path) -> tuple[str, int] | None:
+    """Digest and size that somebody has found; None where nobody has, or the note is damaged."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        if note.exists():  # another process was faster
-            sha256, size = note.read_text().split()
-            return sha256, size
-        return GONE, "0"
+        fd = os.open(note, _LOOK)
+    except OSError:
+        return None
     with os.fdopen(fd, "rb", buffering=0) as file:
+        whole = _NOTE.fullmatch(file.read(200)) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    return (whole[1].decode(), int(whole[2])) if whole else None
+
+
+def _read(path: Path, note: Path, blobs: Blobs) -> tuple[str, int]:
+    try:
+        fd = os.open(path, _LOOK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):  # another process was faster; or a forged link
+            return _noted(note) or (GONE, 0)
+        raise
+    with os.fdopen(fd, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return GONE, 0
         fcntl.flock(file, fcntl.LOCK_EX)
-        if note.exists():
-            sha256, size = note.read_text().split()
-            return sha256, size
+        if known := _noted(note):
+            return known
         sha, length = hashlib.sha256(), 0
         while chunk := file.read(CHUNK):
             sha.update(chunk)
             length += len(chunk)
         target = blobs.path(sha.hexdigest())
+        if target.parent.is_symlink():
+            return GONE, 0
         make_private(target.parent)
         with contextlib.suppress(FileExistsError):
             os.link(path, target)
         write_atomically(note, f"{sha.hexdigest()} {length}".encode())
         path.unlink()
-    return sha.hexdigest(), str(length)
+    return sha.hexdigest(), length

@@ -46,9 +46,38 @@ class Layout:
     def run_ids(self) -> list[str]:
         """Every run that has a folder."""
         try:
-            return sorted(entry.name for entry in os.scandir(self.runs) if entry.is_dir())
+            with os.scandir(self.runs) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         except FileNotFoundError:
             return []
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """The segments in a run's journal folder, by name.
+
+    A folder may come from a stranger, so links are not followed, and pipes and devices not opened.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    if folder.is_symlink() or folder.parent.is_symlink():  # the run's own folder
+        return []
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                e.name for e in entries if e.name[-4:] == ".rcj" and e.is_file(follow_symlinks=False)
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [folder / name for name in names]
+
+
+def is_run_id(text: str) -> bool:
+    """Whether this can be the name of a run's folder: what a journal says of others may be forged."""
+    try:
+        return 0 < len(os.fsencode(text)) < 256 and text not in (".", "..") and not set(text) & {"/", "\0"}
+    except UnicodeEncodeError:
+        return False
 
 
 def make_private(folder: Path) -> None:

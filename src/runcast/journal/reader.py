@@ -14,7 +14,6 @@ The rule, per segment and line by line:
 from __future__ import annotations
 
 import heapq
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import msgspec
 
 from runcast.errors import JournalError
 from runcast.journal.frame import Header
+from runcast.journal.layout import segment_paths
 from runcast.journal.segment import Damage, Segment
 from runcast.records import Record
 
@@ -178,15 +178,7 @@ class JournalReader:
                 self._streams.setdefault(segment.writer, _Stream()).add(segment)
 
     def _names(self) -> set[str]:
-        try:
-            with os.scandir(self.folder) as entries:
-                return {
-                    entry.name[:-4]
-                    for entry in entries
-                    if entry.name.endswith(".rcj") and entry.is_file(follow_symlinks=False)
-                }
-        except FileNotFoundError:
-            return set()
+        return {path.stem for path in segment_paths(self.folder)}
 
 
 def read_run(folder: Path) -> Iterator[Record]:

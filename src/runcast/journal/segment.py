@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from io import FileIO
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 
 from runcast import codec
 from runcast.errors import FormatError, JournalError
-from runcast.journal.frame import Header, seed, unframe, unframe_header
+from runcast.journal.frame import HEAD, LONGEST, Header, promised, seed, unframe, unframe_header
 from runcast.records import Record
 
 CHUNK = 1 << 20
@@ -122,14 +123,37 @@ class Segment:
         if file is None:
             return b""
         with file:
-            file.seek(self._offset)
-            data = file.read(CHUNK)
-            size = CHUNK
-            while len(data) == size and b"\n" not in data:  # one line longer than all that was read
-                size *= 4
+            while True:
                 file.seek(self._offset)
-                data = file.read(size)
-        return data
+                data = file.read(CHUNK)
+                if len(data) < CHUNK or b"\n" in data:
+                    return data
+                if line := self._long_line(file, data[:HEAD]):
+                    return line
+                if not self._pass_over(file):
+                    return b""  # the tail: the rest of the line may still come
+
+    def _long_line(self, file: FileIO, head: bytes) -> bytes:
+        """A line longer than a chunk, where it is as long as its head says."""
+        length = HEAD + promised(head) + 1
+        if not HEAD < length <= min(LONGEST, os.fstat(file.fileno()).st_size - self._offset):
+            return b""
+        file.seek(self._offset)
+        data = file.read(length)
+        return data if data.endswith(b"\n") else b""
+
+    def _pass_over(self, file: FileIO) -> bool:
+        """Go behind a bad line of any length without keeping it; False where it has no end."""
+        place = self._offset
+        file.seek(place)
+        while chunk := file.read(CHUNK):
+            if found := chunk.find(b"\n") + 1:
+                if self._suspect < 0:
+                    self._suspect = self._offset
+                self._offset = place + found
+                return True
+            place += len(chunk)
+        return False
 
     def _file(self) -> FileIO | None:
         try:

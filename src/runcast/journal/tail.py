@@ -9,7 +9,8 @@ import msgspec
 
 from runcast import codec
 from runcast.errors import JournalError
-from runcast.journal.frame import Header, seed, unframe, unframe_header
+from runcast.journal.frame import LONGEST, Header, seed, unframe, unframe_header
+from runcast.journal.segment import HEADER_BYTES
 from runcast.records import Record
 
 _TAIL = 64 << 10
@@ -27,21 +28,24 @@ def ends(path: Path) -> Ends | None:
     """The ends of a segment, or None where its first line is unreadable."""
     with path.open("rb") as file:
         try:
-            header = unframe_header(file.readline()[:-1])
+            header = unframe_header(file.readline(HEADER_BYTES)[:-1])
         except JournalError:
             return None
         start = seed(header.writer)
         behind_header = file.tell()
-        first = _record(file.readline(), start)
+        first = _record(file.readline(LONGEST), start)
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(behind_header, size - _TAIL))
-        lines = file.read().split(b"\n")[:-1]
-        if size > _TAIL and not any(_record(line + b"\n", start) for line in lines[-1:]):
-            # The last record alone may be longer than the tail; this is rare enough to read it all.
-            file.seek(behind_header)
-            lines = file.read().split(b"\n")[:-1]
-    records = (_record(line + b"\n", start) for line in lines)
-    return Ends(header, first, [record for record in records if record is not None])
+        last: list[Record] = []
+        length = _TAIL
+        while not last:
+            place = max(behind_header, size - length)
+            file.seek(place)
+            lines = file.read(length).split(b"\n")[:-1]
+            last = [r for line in lines if (r := _record(line + b"\n", start)) is not None]
+            if place == behind_header or length >= LONGEST:
+                break
+            length *= 16  # the last record alone may be longer than the tail
+    return Ends(header, first, last)
 
 
 def _record(line: bytes, start: int) -> Record | None:
@@ -50,5 +54,5 @@ def _record(line: bytes, start: int) -> Record | None:
         return None
     try:
         return codec.decode(whole[1])
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -36,9 +36,9 @@ def record(
     found: list[Media] = []
     problems: list[Problem] = []
     for name, one in _parts(key, value):
-        store = Store(name, blobs)
+        store = Store(name, blobs, secret)
         try:
-            found.append(_one(store, one, step, now, secret))
+            found.append(_one(store, one, step, now))
         except Unfit as error:
             store.report(str(error), look(one), kept=False)
         except OSError as error:
@@ -58,7 +58,7 @@ def _parts(key: str, value: Any) -> list[tuple[str, Any]]:
     return [(f"{key}/{number}", item) for number, item in enumerate(value)]
 
 
-def _one(store: Store, value: Any, step: int, now: int, secret: re.Pattern[str] | None) -> Media:
+def _one(store: Store, value: Any, step: int, now: int) -> Media:
     value = value if isinstance(value, Value) else _wrapped(value)
     draft = value.draft(store)
     data = dict(draft.data)
@@ -66,7 +66,7 @@ def _one(store: Store, value: Any, step: int, now: int, secret: re.Pattern[str] 
         plain, problems = params(value.metadata)
         for problem in problems:
             store.report(f"metadata {problem.key!r}: {problem.reason}", problem.detail)
-        data["metadata"] = redact_tree(plain, secret)[0]
+        data["metadata"] = redact_tree(plain, store.secret_names)[0]
     caption = value.caption
     return Media(
         time=now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ class Store:
     Args:
         key: the name that the value is logged under.
         blobs: the store of the runcast folder.
+        secret_names: further names that say that a secret stands under them.
     """
 
-    def __init__(self, key: str, blobs: Blobs) -> None:
+    def __init__(self, key: str, blobs: Blobs, secret_names: re.Pattern[str] | None = None) -> None:
         self.key = key
+        self.secret_names = secret_names
         self.problems: list[Problem] = []
         self._blobs = blobs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from runcast.media.value import Draft, Unfit, Value
 from runcast.normalize import params
 from runcast.normalize.flatten import key_text
 from runcast.normalize.problem import look, type_name
-from runcast.redact import redact_text
+from runcast.redact import redact_text, redact_value
 
 _ASIS = frozenset({int, bool, str, type(None)})
 
@@ -54,7 +55,7 @@ class Table(Value):
         if not names or not columns or not columns[0]:
             raise Unfit("the table is empty: it needs at least one column and one row")
         cells = [_plain(column, store) for column in columns]
-        _mask(cells)
+        _mask(names, cells, store.secret_names)
         table = {"columns": [store.text(name) for name in names], "data": list(zip(*cells, strict=True))}
         data = {"rows": len(cells[0]), "columns": len(names)}
         return Draft(self.type, data, (store.data("table.table.json", _json(table)),))
@@ -184,11 +185,14 @@ def _cell(cell: Any, store: Store) -> Any:
     return codec.pack(plain["cell"][0])
 
 
-def _mask(cells: list[list[Any]]) -> None:
+def _mask(names: list[str], cells: list[list[Any]], extra: re.Pattern[str] | None) -> None:
     """Mask secrets in place. One look at all texts of a column finds that there is none, as is usual."""
-    for place, column in enumerate(cells):
+    for place, (name, column) in enumerate(zip(names, cells, strict=True)):
         kinds = set(map(type, column))
         if not kinds & {str, list, dict}:
+            continue
+        if redact_value(name, "x", extra) != "x":  # the column's name says that secrets stand in it
+            cells[place] = [redact_value(name, cell, extra) for cell in column]
             continue
         joined = "\n".join({cell for cell in column if type(cell) is str})
         if kinds & {list, dict} or redact_text(joined) != joined:

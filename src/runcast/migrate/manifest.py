@@ -90,7 +90,7 @@ class Folder:
             return codec.from_json(path.read_bytes(), Manifest)
         except FileNotFoundError:
             return None
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             mend = "move its folder away and migrate again: what is in the destination is found again"
             raise UsageError(f"{path} is damaged ({type(error).__name__}): {mend}") from error
 

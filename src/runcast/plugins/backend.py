@@ -36,6 +36,12 @@ from runcast.receipts import Receipt, Ref
 from runcast.records import FileRef, Record, RunStarted
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def is_backend_name(text: str) -> bool:
+    """Whether a backend may be called so; the name is also that of a folder."""
+    return _NAME.fullmatch(text) is not None
 
 
 class Options(BaseModel):
@@ -85,12 +91,19 @@ class OpenRun(msgspec.Struct):
         """The file that holds the content of `file`; read-only.
 
         Raises:
-            Reject: there is no blob of it: it is a reference, or its digest is none (a forged journal).
+            Reject: there is no blob of it: it is a reference, its digest is none, or a link stands in its
+                place (a forged journal).
         """
         if not _DIGEST.fullmatch(file.sha256):
             where = f"stays at {file.uri}" if file.uri else f"has no digest: {file.sha256[:80]!r}"
             raise Reject(f"file {file.path!r} {where}")
-        return self.blobs / file.sha256[:2] / file.sha256
+        folder = self.blobs / file.sha256[:2]
+        path = folder / file.sha256
+        if path.is_symlink() or folder.is_symlink():
+            raise Reject(
+                f"file {file.path!r}: {path} is a link, which runcast never makes; it is not followed"
+            )
+        return path
 
 
 class Backend(ABC):

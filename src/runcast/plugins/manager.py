@@ -6,7 +6,7 @@ the first hook that raises silences the rest.
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,13 +19,13 @@ from pydantic import BaseModel
 from runcast.entries import BUILTIN, GROUP, Entry, entries
 from runcast.errors import ConfigError
 from runcast.plugins import hookspecs
-from runcast.plugins.backend import Backend
+from runcast.plugins.backend import Backend, is_backend_name
 from runcast.plugins.capabilities import Capabilities
 from runcast.plugins.registry import Registry
+from runcast.plugins.requirement import unmet
 from runcast.plugins.source import Source
 from runcast.redact import redact_text
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _TABOO = frozenset(
     {
         "backends",
@@ -192,6 +192,10 @@ class _Manager:
         return self._reports[entry]
 
     def _take(self, entry: Entry, offered: dict[str, list[str]]) -> list[str]:
+        if entry.distribution != "runcast":
+            version = str(getattr(sys.modules.get("runcast"), "__version__", "0"))
+            if asked := unmet(entry.distribution, version):
+                return [f"it asks for {asked!r}, and this is runcast {version}: pip install -U runcast"]
         plugin = EntryPoint(entry.name, entry.value, GROUP).load()
         self._pluggy.register(plugin, f"{entry.distribution}:{entry.name}")
         problems: list[str] = []
@@ -242,7 +246,7 @@ def unusable(candidate: Any, base: Any = Backend) -> str:
     if missing := sorted(getattr(candidate, "__abstractmethods__", ())):
         return f"{label} lacks {', '.join(missing)}"
     name = getattr(candidate, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_backend_name(name):
         return f"{label}.name must be lower-case letters, digits, - and _, beginning with a letter"
     if base is not Backend:
         return ""

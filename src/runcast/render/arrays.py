@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 from runcast.errors import Reject
@@ -38,7 +39,7 @@ def load(path: Path, *, dims: tuple[int, ...], dtypes: tuple[str, ...]) -> Any:
         raise Reject(f"NumPy is needed to read an array: {EXTRA}") from error
     try:
         shape, dtype, start = _header(path)
-    except (ValueError, OSError, TypeError, EOFError, SyntaxError, RecursionError) as error:
+    except (ValueError, OSError, TypeError, EOFError, SyntaxError, RecursionError, TokenError) as error:
         raise Reject(f"{path.name[:16]} is no .npy array: {error}") from error
     if len(shape) not in dims or dtype.name not in dtypes or any(length < 0 for length in shape):
         raise Reject(f"an array of {dtype.name[:40]} {shape} is none of {', '.join(dtypes)} with {dims} axes")

@@ -15,7 +15,7 @@ import msgspec
 
 from runcast.config import load
 from runcast.errors import ConfigError, JournalError, SourceError
-from runcast.journal import Blobs, JournalReader, Layout, ends, settle
+from runcast.journal import Blobs, JournalReader, Layout, ends, segment_paths, settle
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import FileRef, Lost, Record, RunFinished, RunStarted, Status
 
@@ -50,7 +50,7 @@ class LocalSource(Source):
     def _found(self, id_: str) -> FoundRun | None:
         segments = []
         try:
-            for path in sorted(self._layout.journal(id_).glob("*.rcj")):
+            for path in segment_paths(self._layout.journal(id_)):
                 if (segment := ends(path)) is not None:
                     segments.append((path, segment))
         except (JournalError, OSError) as error:
@@ -75,27 +75,40 @@ class LocalSource(Source):
 
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """The journal's records, with every file copied into `blobs`."""
+        if not segment_paths(self._layout.journal(run.id)):
+            raise SourceError(f"there is no run {run.id!r} in {self._layout.root}: `runcast runs` lists them")
         own = Blobs(self._layout.blobs)
         reader = JournalReader(self._layout.journal(run.id), run=run.id)
         try:
             while records := reader.read():
                 for record in records:
-                    yield from self._carried(settle(record, own), own, blobs)
+                    yield from self._carried(run, settle(record, own), own, blobs)
         except JournalError as error:
             raise SourceError(f"run {run.id}: {error}") from error
         for damage in reader.damage:
             yield Lost(time=run.started or 0, key="", reason=damage.message, count=max(1, damage.missing))
 
-    def _carried(self, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
+    def _carried(self, run: FoundRun, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
         """The record without its writer, after its files; a `Lost` for each that is gone."""
         for file in _files(record):
-            if file.sha256 and not file.uri:
-                try:
-                    blobs.put_file(own.path(file.sha256))
-                except OSError as error:
-                    reason = f"the content of {file.path} is gone from {own.root}: {error.strerror or error}"
-                    yield Lost(time=record.time, key=file.path, reason=reason)
-        yield msgspec.structs.replace(record, writer="", seq=0)
+            if file.sha256 and not file.uri and (problem := _carry(file, own, blobs)):
+                yield Lost(time=record.time, key=file.path, reason=problem)
+        record = msgspec.structs.replace(record, writer="", seq=0)
+        if isinstance(record, RunStarted):
+            origin = record.origin or {"tracker": "local", "id": run.id, "url": self.identity, "extra": {}}
+            record = msgspec.structs.replace(record, run="", backends={}, routes={}, origin=origin)
+        yield record
+
+
+def _carry(file: FileRef, own: Blobs, blobs: Blobs) -> str:
+    """Copy one file's content; gives why that could not be, or ""."""
+    if not own.holds(file.sha256):
+        return f"the content of {file.path} is gone from {own.root}: there is no such file"
+    try:
+        found, _ = blobs.put_file(own.path(file.sha256))
+    except OSError as error:
+        return f"the content of {file.path} is gone from {own.root}: {error.strerror or error}"
+    return "" if found == file.sha256 else f"the content of {file.path} in {own.root} is not what was logged"
 
 
 def _files(record: Record) -> list[FileRef]:

@@ -1,8 +1,9 @@
-"""For authors of backends, and for tests of scripts that log with runcast.
+"""For authors of backends and sources, and for tests of scripts that log with runcast.
 
 `BackendContract` is the conformance kit: subclass it in a test module, say how to read the tracker
-without the backend, and pytest runs the whole suite. `docs/plugins.md` shows it from the start. The
-pytest plugin that comes with runcast gives every test the fixtures of `runcast.testing.pytest_plugin`.
+without the backend, and pytest runs the whole suite. `SourceContract` is the kit for sources.
+`docs/plugins.md` shows both. The pytest plugin that comes with runcast gives every test the fixtures
+of `runcast.testing.pytest_plugin`.
 
 Needs ``pip install 'runcast[testing]'``; nothing here is imported by ``import runcast``, and what needs
 pytest or hypothesis only when it is asked for.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from runcast.testing.golden import STORIES, Story
     from runcast.testing.memory import MemoryBackend, recorded
     from runcast.testing.readback import ReadBack
+    from runcast.testing.source_contract import SourceContract
 
 _HOMES = {
     "BackendContract": "contract",
@@ -32,6 +34,7 @@ _HOMES = {
     "NullBackend": "faulty",
     "ReadBack": "readback",
     "STORIES": "golden",
+    "SourceContract": "source_contract",
     "Story": "golden",
     "recorded": "memory",
 }
@@ -46,6 +49,7 @@ __all__ = [
     "MemoryBackend",
     "NullBackend",
     "ReadBack",
+    "SourceContract",
     "Story",
     "recorded",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -47,7 +48,7 @@ class Files:
         """
         staged = self._staged(path)
         if isinstance(content, bytes):
-            staged.write_bytes(content)
+            _write(staged, content)
         else:
             # MLflow takes the name from the file it is given; a link gives the blob that name for free.
             staged.symlink_to(content)
@@ -90,7 +91,7 @@ class Files:
     def _remember(self, local: Path, text: bytes) -> None:
         self._indices.mkdir(mode=0o700, exist_ok=True)
         fresh = local.with_suffix(".new")
-        fresh.write_bytes(text)
+        _write(fresh, text)
         fresh.replace(local)
 
     def content(self, what: str, file: FileRef) -> Path:
@@ -110,3 +111,10 @@ class Files:
         if not _SHA256.fullmatch(file.sha256) or not source.is_file():
             raise Reject(f"{what}: the content of {file.path!r} is missing from {source.parent}")
         return source
+
+
+def _write(path: Path, content: bytes) -> None:
+    """A file that nobody else can read, whatever the umask is."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

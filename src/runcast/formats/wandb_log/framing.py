@@ -67,7 +67,7 @@ def payloads(log: bytes) -> Iterator[bytes | Damage]:
     if log[: len(FILE_HEADER)] != FILE_HEADER:
         yield Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
         return
-    at, parts = len(FILE_HEADER), b""
+    at, parts = len(FILE_HEADER), list[bytes]()
     begun: int | None = None
     while at < len(log):
         left = BLOCK - at % BLOCK
@@ -77,7 +77,7 @@ def payloads(log: bytes) -> Iterator[bytes | Damage]:
         chunk = _read_chunk(log, at, left)
         if isinstance(chunk, Damage):
             yield chunk
-            at, parts, begun = at + left, b"", None
+            at, parts, begun = at + left, [], None
             continue
         kind, body = chunk
         continues = kind in (_MIDDLE, _LAST)
@@ -88,12 +88,13 @@ def payloads(log: bytes) -> Iterator[bytes | Damage]:
         if continues and begun is None:
             at += _CHUNK.size + len(body)
             continue
-        parts = parts + body if continues else body
+        parts = parts if continues else []
+        parts.append(body)  # joined at the end: adding bytes to bytes would be quadratic
         begun = begun if continues else at
         at += _CHUNK.size + len(body)
         if kind in (_FULL, _LAST):
-            yield parts
-            parts, begun = b"", None
+            yield b"".join(parts)
+            parts, begun = [], None
     if begun is not None:
         yield Damage(begun, "the record's end is missing")
 
