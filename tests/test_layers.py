@@ -19,6 +19,7 @@ LAYERS = (
     {"courier"},
     {
         "selector",
+        "model_registry",
         "artifacts",
         "datasets",
         "models",
@@ -129,6 +130,7 @@ def test_the_public_names_are_these() -> None:
         "current_run",
         "load_model",
         "log",
+        "registry",
         "reproducible",
         "runs",
         "seed_everything",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Text,
         Video,
     )
+    from runcast.model_registry import registry
     from runcast.models import load_model
     from runcast.reproduce.scope import reproducible
     from runcast.seeds import seed_everything
@@ -81,6 +82,7 @@ __all__ = [
     "current_run",
     "load_model",
     "log",
+    "registry",
     "reproducible",
     "runs",
     "seed_everything",
@@ -92,6 +94,7 @@ __all__ = [
 _LAZY = {
     "reproducible": "runcast.reproduce.scope",
     "load_model": "runcast.models",
+    "registry": "runcast.model_registry",
     "runs": "runcast.catalog",
     "seed_everything": "runcast.seeds",
     "select": "runcast.selector",

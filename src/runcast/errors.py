@@ -10,6 +10,8 @@
     │   └── FormatError         written by a newer runcast than this one
     ├── ReproductionError       a past run cannot be run again: the message says what is gone
     ├── SourceError             a tracker's run cannot be read; others may
+    ├── RegistryError           a tracker's model registry is down or refuses
+    ├── PromotionError          a model version is not promoted or rolled back; the message says why
     └── DeliveryError           raised by a backend, answered by the courier
         ├── Retry               try the same batch again, later
         ├── Reject              this batch will never be accepted: bisect it
@@ -48,6 +50,14 @@ class FormatError(JournalError):
 
 class SourceError(RuncastError):
     """A run of a tracker cannot be read (any more); the message says what, why and the mend."""
+
+
+class RegistryError(RuncastError):
+    """A tracker's model registry is down, refuses, or has what it should not; the message has the mend."""
+
+
+class PromotionError(RuncastError):
+    """A version is not promoted or rolled back: a condition is not met, or somebody else was faster."""
 
 
 class ReproductionError(RuncastError):

@@ -36,6 +36,7 @@ COMMANDS = (
     ),
     Command("verify", "runcast.cli.migrate", "verify_command", "Compare a migration with its source."),
     Command("migrations", "runcast.cli.migrate", "migrations_command", "List what was migrated."),
+    Command("registry", "runcast.cli.registry", "app", "Model versions: register, promote, roll back."),
     Command("select", "runcast.cli.select", "select_command", "Which trackers fit you, and why."),
     Command("init", "runcast.cli.init", "init_command", "Write runcast.toml from a few answers."),
     Command(

@@ -1,6 +1,6 @@
 """Configuration in layers: arguments, ``RUNCAST_*``, the project's file, the user's file, defaults."""
 
 from runcast.config.load import load
-from runcast.config.settings import Config, Profile, Route, Rules, Settings
+from runcast.config.settings import Config, Policy, Profile, Route, Rules, Settings
 
-__all__ = ["Config", "Profile", "Route", "Rules", "Settings", "load"]
+__all__ = ["Config", "Policy", "Profile", "Route", "Rules", "Settings", "load"]

@@ -24,6 +24,8 @@ DEFAULT = "default"
 _LISTS = ("backends", "redact", "capture")
 _SWITCH = {"true": list(PARTS), "1": list(PARTS), "false": [], "0": [], "none": []}
 """What ``capture`` may be besides a list."""
+_NESTED = {"routes": "routes.mlflow", "registry": "registry.policy"}
+"""Setting that holds tables → one of them."""
 
 
 def load(
@@ -167,9 +169,9 @@ def _check(key: str, value: Any, origin: str | Mapping[str, str]) -> None:
     if key not in Settings.__struct_fields__:
         if not isinstance(value, dict):
             raise unknown(key, Settings.__struct_fields__, _origin(key, origin))
-    elif key == "routes":
+    elif key in _NESTED:
         if not isinstance(value, dict):
-            raise ConfigError(f"{_origin(key, origin)}: `routes` holds tables, such as [routes.mlflow]")
+            raise ConfigError(f"{_origin(key, origin)}: `{key}` holds tables, such as [{_NESTED[key]}]")
     elif key not in TABLES:
         if isinstance(value, dict):
             raise ConfigError(f"{_origin(key, origin)}: `{key}` is a single value, not a table")

@@ -66,6 +66,38 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
 
 
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a model version may enter a stage; ``docs/registry.md`` has the words of conditions.
+
+    Attributes:
+        stages: in the order in which a version goes through them; each is an alias of one version.
+        requires: stage → conditions on metrics, such as ``auc >= 0.95`` or ``auc >= production - 0.01``.
+        tags: stage → tags that a version must have, such as ``reviewed`` or ``task=fraud``.
+        approval: stages that somebody must agree to.
+        lower_is_better: names of metrics.
+        in_order: a version must have been in the stage before.
+        archive: the version that leaves the last stage is archived.
+    """
+
+    stages: list[str] = msgspec.field(default_factory=lambda: ["staging", "production"])
+    requires: dict[str, list[str]] = {}
+    tags: dict[str, list[str]] = {}
+    approval: list[str] = []
+    lower_is_better: list[str] = []
+    in_order: bool = True
+    archive: bool = True
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What concerns the model registries.
+
+    Attributes:
+        policy: see `Policy`.
+    """
+
+    policy: Policy = msgspec.field(default_factory=Policy)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """runcast's own settings; a backend's options stand under the backend's name.
 
@@ -85,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             codecarbon; empty: no reckoning.
         routes: backend → what goes there, see `Route`.
         profile: see `Profile`.
+        registry: see `RegistrySettings`.
         rules: see `Rules`.
     """
 
@@ -102,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     energy: Annotated[str, msgspec.Meta(pattern="^([A-Z]{3})?$")] = ""
     routes: dict[str, Route] = {}
     profile: Profile = Profile()
+    registry: RegistrySettings = msgspec.field(default_factory=RegistrySettings)
     rules: Rules = Rules()
 
 

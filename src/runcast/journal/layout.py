@@ -4,6 +4,7 @@
 
     <dir>/                        0700
       catalog.db                  the local backend's index
+      registry.db                 the local model registry
       alive/<process>             locked for as long as that process lives
       blobs/ab/ab12…              files by their sha256
       views/<digest>/             artifacts as folders, made when somebody looks
@@ -26,6 +27,7 @@ class Layout:
         self.runs = self.root / "runs"
         self.blobs = self.root / "blobs"
         self.views = self.root / "views"
+        self.registry = self.root / "registry.db"
         self.alive = self.root / "alive"
         self.catalog = self.root / "catalog.db"
 

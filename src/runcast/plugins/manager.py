@@ -37,6 +37,7 @@ _TABOO = frozenset(
         "profile",
         "ranks",
         "redact",
+        "registry",
         "strict",
     }
 )

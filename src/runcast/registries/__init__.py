@@ -1,12 +1,15 @@
-"""Runcast's own registries: each knows one tracker's model versions."""
+"""Runcast's own registries: each knows one tracker's model versions. TensorBoard has none."""
 
 from __future__ import annotations
 
 from runcast.plugins.hookspecs import hookimpl
 from runcast.plugins.registry import Registry
+from runcast.registries.local import LocalRegistry
+from runcast.registries.mlflow import MlflowRegistry
+from runcast.registries.wandb import WandbRegistry
 
 
 @hookimpl
 def runcast_registries() -> list[type[Registry]]:
     """Every registry that comes with runcast."""
-    return []
+    return [LocalRegistry, MlflowRegistry, WandbRegistry]
