@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from runcast.errors import RuncastError, UsageError
-from runcast.journal import Blobs
 from runcast.migrate import address
-from runcast.migrate.content import Content
+from runcast.migrate.content import Content, Uncopied
 from runcast.migrate.engine import Plan
 from runcast.migrate.manifest import RunEntry
 from runcast.plugins.source import FoundRun, Selection, Source
@@ -63,13 +62,6 @@ class Verified(BaseModel):
         return not self.problem and not self.differences
 
 
-class Uncopied(Blobs):
-    """Takes content without keeping it: comparing needs digests alone."""
-
-    def _holds(self, digest: str, size: int) -> bool:
-        return True
-
-
 def verify(
     plan: Plan, selection: Selection | None = None, tell: Callable[[int, int], None] = lambda done, of: None
 ) -> Iterator[Verified]:
@@ -113,7 +105,7 @@ def _verify(
     if found is None:
         result.problem = f"{ref} is not in the destination any more; migrate it again with --again"
         return result
-    blobs = Uncopied(plan.folder.path / "unused")
+    blobs = Uncopied()
     try:
         ours = Content.of(plan.source.read(run, blobs))
         theirs = Content.of(target.read(found, blobs))
