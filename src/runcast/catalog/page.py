@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from runcast.catalog.svg import chart, escape
@@ -56,6 +56,11 @@ def render(comparison: Comparison) -> str:
         *_metrics(comparison),
         *_params(comparison),
     ]
+    return document(f"{title}: {experiments}", body)
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A whole page; `body` is HTML already, the title is text."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return "\n".join(
         [
@@ -65,7 +70,7 @@ def render(comparison: Comparison) -> str:
             '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            f"<title>{title}: {escape(experiments)}</title>",
+            f"<title>{escape(title)}</title>",
             f"<style>{_STYLE}{_colors()}</style>",
             "</head>",
             "<body>",

@@ -81,7 +81,9 @@ class Foreseen(BaseModel):
 
 
 def plan(
-    prepared: Plan, selection: Selection | None = None, tell: Callable[[int, int], None] = lambda done, of: None
+    prepared: Plan,
+    selection: Selection | None = None,
+    tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Iterator[Foreseen]:
     """Read every selected run, and hold it against what the destination declares.
 

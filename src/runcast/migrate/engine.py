@@ -171,17 +171,20 @@ class _Migration:
         """Those that may be added to; the others are marked. What is added to has no known version."""
         entries = {run.id: entry for run in due if (entry := self._manifest.runs.get(run.id)) is not None}
         known = {entry.ref.id: entry for entry in entries.values() if entry.ref is not None and entry.there}
+        left_alone: set[str] = set()
         if known:
             with reading(self._manifest, self._plan.goes) as target:
                 versions = target.versions(known)
                 if versions is None:
                     why = "whether it was edited since cannot be told, so new records are added"
-                    self.progress.notes.append(f"the destination cannot be read back: {why}: {target.problem}")
-            for id_, version in versions.items() if versions is not None else ():
-                self.progress.conflicts += outcome.mark_conflict(known[id_], version, self._on_conflict)
-            for id_ in known.keys() - versions.keys() if versions is not None else ():
-                self.progress.conflicts += outcome.mark_conflict(known[id_], None, self._on_conflict)
-        free = [run for run in due if run.id not in entries or entries[run.id].state != "conflict"]
+                    self.progress.notes.append(
+                        f"the destination cannot be read back: {why}: {target.problem}"
+                    )
+            for id_, entry in known.items() if versions is not None else ():
+                if outcome.mark_conflict(entry, (versions or {}).get(id_), self._on_conflict):
+                    left_alone.add(entry.source)
+        self.progress.conflicts = len(left_alone)
+        free = [run for run in due if run.id not in left_alone]
         for run in free:
             if run.id in entries:
                 entries[run.id].there = ""

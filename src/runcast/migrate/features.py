@@ -136,7 +136,8 @@ class Features:
 
     def _media(self, record: Media) -> None:
         self.uses[MEDIA.get(record.type, record.type)] += 1
-        self.uses["masks"] += any(key in record.data for key in ("masks", "boxes"))
+        items = record.data.get("items") or ()
+        self.uses["masks"] += any("masks" in item or "boxes" in item for item in items)
         self._name(record.key)
 
     def _artifact(self, record: Artifact) -> None:

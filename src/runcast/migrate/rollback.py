@@ -96,7 +96,9 @@ def _backend(manifest: Manifest, destination: str | None) -> tuple[Callable[[], 
         goes = address.anchored(destination)
         given = address.destination(goes)
         if given.address != manifest.destination:
-            raise UsageError(f"{given.address} is not where migration {manifest.id} went: {manifest.destination}")
+            raise UsageError(
+                f"{given.address} is not where migration {manifest.id} went: {manifest.destination}"
+            )
         options = given.options
     elif MASK in str(options):
         raise UsageError(

@@ -113,8 +113,10 @@ def _read(
         fresh = seen.fresh(_rewritten(record, journal.run, ids))
         if fresh is None:
             continue
-        journal.append(fresh)
         ended = isinstance(fresh, RunFinished)
+        for writer in seen.open if ended else ():
+            journal.append(msgspec.structs.replace(fresh, of=writer))
+        journal.append(fresh)
         staged.added += 1
         if isinstance(fresh, Metrics):
             staged.points += len(fresh.values)

@@ -8,6 +8,7 @@ from runcast.catalog import schema
 from runcast.catalog.rows import number_of
 from runcast.catalog.writer import transaction
 
+
 def forget(connection: sqlite3.Connection, run: str) -> None:
     """Delete every row of a run; one that is not there is fine."""
     with transaction(connection):
@@ -17,4 +18,3 @@ def forget(connection: sqlite3.Connection, run: str) -> None:
         for table in schema.CHILDREN:
             connection.execute(f"DELETE FROM {table} WHERE run = ?", (number,))  # noqa: S608  # own constant
         connection.execute("DELETE FROM runs WHERE n = ?", (number,))
-

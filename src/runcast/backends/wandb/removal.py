@@ -10,10 +10,13 @@ from runcast.backends.wandb.options import WandbOptions
 from runcast.errors import Halt
 
 BLOCKED = "W&B refuses the ids of deleted runs for about a week: until then the same runs cannot come again"
-_FIND = "query Run($entity: String!, $project: String!, $run: String!) { project(name: $project, "\
+_FIND = (
+    "query Run($entity: String!, $project: String!, $run: String!) { project(name: $project, "
     "entityName: $entity) { run(name: $run) { id } } }"
-_DELETE = "mutation DeleteRun($id: ID!) { deleteRun(input: {id: $id, deleteArtifacts: true}) "\
-    "{ clientMutationId } }"
+)
+_DELETE = (
+    "mutation DeleteRun($id: ID!) { deleteRun(input: {id: $id, deleteArtifacts: true}) { clientMutationId } }"
+)
 
 
 def remove_folder(folder: Path, run: str) -> None:
