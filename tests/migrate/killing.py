@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +22,8 @@ from pathlib import Path
 import psutil
 
 import runcast
+from runcast.formats import wandb_log
+from runcast.formats.tfevents import FrameReader
 from runcast.journal import Blobs
 from runcast.migrate.content import Content, Uncopied
 from runcast.plugins.source import Selection
@@ -52,7 +56,7 @@ def command(folder: Path, dest: str, jobs: int) -> tuple[list[str], dict[str, st
     source = f"local:{folder.parent / 'source'}"
     arguments = ["migrate", source, where, "--jobs", str(jobs), "--json"]
     environment = {**os.environ, "RUNCAST_DIR": str(folder / "rc"), "WANDB_DIR": str(folder)}
-    return [sys.executable, "-m", "runcast.cli", *arguments], environment
+    return [sys.executable, "-c", "from runcast.cli import main; main()", *arguments], environment
 
 
 def digest(folder: Path, dest: str) -> str:
@@ -70,20 +74,26 @@ def digest(folder: Path, dest: str) -> str:
     root = folder / ("tb" if dest == "tensorboard" else "wandb")
     sha = hashlib.sha256()
     for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()):
-        content = path.read_bytes().replace(os.fsencode(folder), b"FOLDER")
-        if path.suffix == ".wandb":
-            content = _without_places(path)
-        sha.update(f"{path.relative_to(root)}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        sha.update(f"{path.relative_to(root)}\0".encode())
+        sha.update(hashlib.sha256(_content(path, folder)).digest())
     return sha.hexdigest()
 
 
-def _without_places(path: Path) -> bytes:
-    """A ``.wandb`` file's content but for the paths of this machine in it, which differ in length."""
-    with path.open("rb") as file:
-        from runcast.formats.wandb_log import FrameReader
-
-        folder = os.fsencode(path.parents[2])
-        return b"".join(record.replace(folder, b"FOLDER") for record in FrameReader(file))
+def _content(path: Path, folder: Path) -> bytes:
+    """What a file says, but for the names of this machine's folders and of the processes that wrote it."""
+    if path.suffix == ".wandb":
+        data = "\n".join(repr(entry) for entry in wandb_log.read(path)).encode("utf-8", "surrogatepass")
+    elif path.name.startswith("events.out.tfevents."):
+        with path.open("rb") as file:
+            data = b"\n".join(repr(event).encode() for event in FrameReader(file))
+    else:
+        data = path.read_bytes()
+    marker = path.parent / "runcast.json"
+    for writer in json.loads(marker.read_bytes())["writers"] if marker.exists() else ():
+        data = data.replace(writer.encode(), b"WRITER")
+    data = data.replace(str(folder).encode(), b"FOLDER")
+    data = re.sub(rb"client_id='[0-9a-f]+'", b"client_id=ID", data)  # of the writer, too
+    return re.sub(rb"migrations/[0-9a-f]{8}", b"migrations/ID", data)
 
 
 def kill_some(folder: Path, dest: str, jobs: int, within: float, rng: random.Random) -> bool:
@@ -114,7 +124,8 @@ def finish(folder: Path, dest: str, jobs: int) -> None:
         done = subprocess.run(arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return
-        if time.monotonic() > deadline:
+        busy = "another process is at work" in done.stderr
+        if not busy or time.monotonic() > deadline:
             raise AssertionError(f"{dest}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
 
 
