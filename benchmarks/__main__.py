@@ -19,6 +19,7 @@ PARTS = {
     "training": "training",
     "media": "media",
     "files": "files",
+    "migration": "migration",
 }
 """Part → its module, whose ``rows()`` measures."""
 

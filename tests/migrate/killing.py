@@ -121,7 +121,9 @@ def finish(folder: Path, dest: str, jobs: int) -> None:
     arguments, environment = command(folder, dest, jobs)
     deadline = time.monotonic() + 120
     while True:
-        done = subprocess.run(arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False
+        )
         if done.returncode == 0:
             return
         busy = "another process is at work" in done.stderr
@@ -138,8 +140,8 @@ def soak(root: Path, kills: int, seed: int, directions: tuple[str, ...] = DIRECT
     rng = random.Random(seed)
     fill(root / "source")
     clean, length = {}, {}
-    for dest in directions:
-        folder = root / f"clean-{dest}"
+    for number, dest in enumerate(directions):
+        folder = root / f"{number:05}-clean"  # as long as the others: files have the lengths of paths in them
         folder.mkdir()
         began = time.monotonic()
         finish(folder, dest, 2)
@@ -147,7 +149,7 @@ def soak(root: Path, kills: int, seed: int, directions: tuple[str, ...] = DIRECT
     made = turn = 0
     while made < kills:
         dest = directions[turn % len(directions)]
-        folder = root / f"killed-{turn}"
+        folder = root / f"{turn:05}-kills"
         folder.mkdir()
         jobs = rng.choice((1, 2))
         made += sum(kill_some(folder, dest, jobs, length[dest], rng) for _ in range(each))

@@ -10,7 +10,7 @@ import pytest
 
 from runcast.errors import UsageError
 from runcast.journal import Layout, read_run
-from runcast.migrate import Plan, Progress, manifests, migrate, prepare
+from runcast.migrate import manifests, migrate, prepare
 from runcast.migrate.verify import verify
 from runcast.plugins.source import Selection
 from runcast.records import Metrics, RunStarted
