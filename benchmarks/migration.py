@@ -1,4 +1,4 @@
-"""How fast history moves from end to end, beside what the destination's own client logs, and in how much memory."""
+"""How fast history moves from end to end, beside the destination's own client, and in how much memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping to the pace that a server asks for: one throttle for each host, shared by the threads of a process."""
+"""Keeping to the pace that a server asks for: one throttle a host, shared by the threads of a process."""
 
 from __future__ import annotations
 
