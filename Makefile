@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types check bench fuzz soak clean
+.PHONY: demo test lint types check bench fuzz soak soak-migrate clean
 
 demo: $(VENV)/.installed
 	$(BIN)/runcast demo
@@ -41,6 +41,10 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt plugins/runcast-csv/pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]" -e plugins/runcast-csv
 	touch $@
+
+# Kills a hundred migrations at random points: about half an hour.
+soak-migrate: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.migrate.killing 100
 
 clean:
 	rm -rf $(VENV) runcast-demo

@@ -22,6 +22,7 @@ PARTS = {
     "wandb_read": "wandb_read",
     "tb_read": "tb_read",
     "mlflow_read": "mlflow_read",
+    "migration": "migration",
 }
 """Part → its module, whose ``rows()`` measures."""
 

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
 from runcast.errors import UsageError
 from runcast.journal import Layout, read_run
-from runcast.migrate import Plan, Progress, manifests, migrate, prepare, work
+from runcast.migrate import manifests, migrate, prepare
 from runcast.migrate.verify import verify
-from runcast.plugins import manager
 from runcast.plugins.source import Selection
 from runcast.records import Metrics, RunStarted
 
-from .toy import Toy, a_run
-
-
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    """A source that every address ``toy:`` leads to, in an empty project."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RUNCAST_DIR", str(tmp_path / "rc"))
-    source = Toy()
-
-    class Same(Toy):
-        name: ClassVar[str] = "toy"
-
-        def __new__(cls, *args: Any) -> Any:
-            return source
-
-    known = manager.source_class
-    monkeypatch.setattr(
-        "runcast.migrate.address.source_class", lambda name: Same if name == "toy" else known(name)
-    )
-    return source
-
-
-def bring(dest: str, **options: Any) -> tuple[Plan, Progress]:
-    """One migration from the toy, in this process."""
-    plan = prepare("toy:shelf", dest)
-    return plan, migrate(plan, options.pop("selection", None), jobs=1, **options)
+from .toy import Toy, a_run, bring
 
 
 def test_every_run_arrives_whole(toy: Toy, tmp_path: Path) -> None:
@@ -198,7 +172,8 @@ def test_staging_can_be_sent_elsewhere(tmp_path: Path, monkeypatch: pytest.Monke
         run.log({"x": number})
         run.finish(timeout=0)
     plan = prepare("local:", f"local:{tmp_path / 'there'}")
-    with work.pool(2) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, context) as pool:
         progress = migrate(plan, executor=pool)
     assert progress.delivered == 3
     assert all(result.ok for result in verify(plan))

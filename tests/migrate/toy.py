@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from runcast.errors import SourceError
 from runcast.journal import Blobs
+from runcast.migrate import Plan, Progress, migrate, prepare
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import Metrics, Params, Record, RunFinished, RunStarted, Tags
 
@@ -62,3 +63,9 @@ def a_run(name: str = "r", points: int = 5, parent: str | None = None, **params:
     for step in range(points):
         records.append(Metrics(time=start + 10 + step, step=step, values={"x": step * 0.5, "n": step}))
     return [*records, RunFinished(time=start + 1000, status="finished")]
+
+
+def bring(dest: str, **options: Any) -> tuple[Plan, Progress]:
+    """One migration from the toy, in this process."""
+    plan = prepare("toy:shelf", dest)
+    return plan, migrate(plan, options.pop("selection", None), jobs=1, **options)

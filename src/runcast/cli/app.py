@@ -34,8 +34,10 @@ COMMANDS = (
     Command(
         "migrate", "runcast.cli.migrate", "migrate_command", "Bring history from one tracker to another."
     ),
-    Command("verify", "runcast.cli.migrate", "verify_command", "Compare a migration with its source."),
-    Command("migrations", "runcast.cli.migrate", "migrations_command", "List what was migrated."),
+    Command("plan", "runcast.cli.plan", "plan_command", "What a migration would lose."),
+    Command("verify", "runcast.cli.verify", "verify_command", "Compare a migration with its source."),
+    Command("migrations", "runcast.cli.migrations", "migrations_command", "List what was migrated."),
+    Command("rollback", "runcast.cli.migrations", "rollback_command", "Take a migration back."),
     Command("registry", "runcast.cli.registry", "app", "Model versions: register, promote, roll back."),
     Command("select", "runcast.cli.select", "select_command", "Which trackers fit you, and why."),
     Command("init", "runcast.cli.init", "init_command", "Write runcast.toml from a few answers."),

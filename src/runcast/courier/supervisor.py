@@ -78,10 +78,21 @@ class Supervisor:
         process: the trainer's lock, or "" where there is none (``runcast deliver``).
         commands: descriptor of the pipe from the trainer, or None.
         once: stop at what there is now, also where a run goes on.
+        closing: say ``crashed`` for writers that are dead; not where the journals are copies of runs that
+            may still go on elsewhere.
     """
 
-    def __init__(self, layout: Layout, process: str, commands: int | None, *, once: bool = False) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        process: str,
+        commands: int | None,
+        *,
+        once: bool = False,
+        closing: bool = True,
+    ) -> None:
         self._once = once
+        self._closing = closing
         self.workers: dict[str, Worker] = {}
         self._layout = layout
         self._process = process
@@ -151,7 +162,7 @@ class Supervisor:
         grew = False
         for run in sorted(self._live):
             with contextlib.suppress(OSError, JournalError):  # a disk that fails now may not later
-                if gone:
+                if gone and self._closing:
                     close_dead(self._layout, run)
                 if self._syncer.sync(run):
                     grew = True

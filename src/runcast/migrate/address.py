@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -45,6 +46,17 @@ def split(address: str) -> tuple[str, str]:
             "mlflow:sqlite:///mlflow.db, wandb:entity/project, wandb:./wandb, tensorboard:./runs, local:"
         )
     return scheme, rest
+
+
+def anchored(address: str) -> str:
+    """The address with its relative path made absolute, for a process that runs in another folder."""
+    scheme, rest = split(address)
+    head, slashes, file = rest.partition(":///")
+    if slashes and head.startswith("sqlite"):
+        return f"{scheme}:{head}:///{Path(file).absolute()}" if file and file != ":memory:" else address
+    path = Path(rest).expanduser()
+    is_path = rest.startswith((".", "~")) or (rest and path.exists())
+    return f"{scheme}:{path.absolute()}" if is_path else address
 
 
 def source(address: str) -> Source:

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 from runcast.courier.folder import Cursor, DeliveryFolder
 from runcast.courier.supervisor import Supervisor
-from runcast.journal import Layout
+from runcast.journal import JournalReader, Layout
+from runcast.receipts import Change
+
+
+def outcome(layout: Layout, run: str, backend: str) -> tuple[Cursor, str]:
+    """How far one run came, and the error that keeps it, "" where none does."""
+    folder = DeliveryFolder(layout.delivery(run, backend))
+    cursor, status = folder.load_cursor(), folder.load_status()
+    return cursor, status.error if status.state in ("paused", "retrying") else ""
+
+
+def is_whole(layout: Layout, run: str, cursor: Cursor) -> bool:
+    """Whether the destination has acknowledged all that the journal holds."""
+    if cursor.ref is None:
+        return False
+    folder, known = layout.journal(run), cursor.position.offsets
+    if all(known.get(path.stem) == path.stat().st_size for path in folder.glob("*.rcj")):
+        return True
+    return not JournalReader(folder, cursor.position.copy(), run=run).read(1)
+
+
+def changes(layout: Layout, run: str, backend: str) -> list[Change]:
+    """What the destination got in another form."""
+    return list(DeliveryFolder(layout.delivery(run, backend)).load_report().changes)
+
+
+def refused(layout: Layout, run: str, backend: str) -> str:
+    """The first reason why the destination refused a record, "" where it refused none."""
+    entries = DeliveryFolder(layout.delivery(run, backend)).load_rejected()
+    return str(entries[0].get("reason", "")) if entries else ""
 
 
 class Carriers:
@@ -23,7 +51,10 @@ class Carriers:
 
     def __init__(self, layout: Layout, backend: str, options: dict[str, Any], count: int) -> None:
         self._layout, self._backend, self._options = layout, backend, options
-        self._supervisors = [Supervisor(layout, "", None, once=True) for _ in range(max(1, count))]
+        # Of a run that goes on in its tracker the journal has no last word, and must not get one.
+        self._supervisors = [
+            Supervisor(layout, "", None, once=True, closing=False) for _ in range(max(1, count))
+        ]
         self._family: dict[str, int] = {}
 
     def add(self, run: str, parent: str | None) -> None:
@@ -44,19 +75,21 @@ class Carriers:
 
     @property
     def left(self) -> int:
-        """Runs that are not done with."""
+        """Runs that may still come further; one that needs a person is not among them."""
         return sum(w.left for supervisor in self._supervisors for w in supervisor.workers.values())
 
-    def outcome(self, run: str) -> tuple[Cursor, str]:
-        """How far one run came, and what keeps it, "" where it is whole."""
-        folder = DeliveryFolder(self._layout.delivery(run, self._backend))
-        cursor, status = folder.load_cursor(), folder.load_status()
-        return cursor, status.error if status.state in ("paused", "retrying") else ""
+    @property
+    def done(self) -> int:
+        """Grows with what is delivered."""
+        return sum(w.done for supervisor in self._supervisors for w in supervisor.workers.values())
 
-    def reports(self, run: str) -> Iterator[str]:
-        """What the destination got in another form, in words."""
-        for change in DeliveryFolder(self._layout.delivery(run, self._backend)).load_report().changes:
-            yield f"{change.what} {change.key}: {change.detail}"
+    def trouble(self) -> str:
+        """The error that keeps some run, "" where none does."""
+        for run in self._family:
+            _, error = outcome(self._layout, run, self._backend)
+            if error:
+                return error
+        return ""
 
     def stop(self) -> None:
         """End the workers."""

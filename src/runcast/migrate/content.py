@@ -7,13 +7,17 @@ no tracker keeps; their times do. This module knows nothing of how a backend wri
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from runcast import codec
+from runcast.journal import Blobs
 from runcast.records import (
     Artifact,
     Define,
@@ -34,6 +38,8 @@ from runcast.records import (
 )
 
 _MODULUS = 1 << 128
+CHUNK = 1 << 20
+"""Bytes of a file that are in memory while it is digested."""
 
 
 class Series:
@@ -104,6 +110,18 @@ class Content:
         else:
             self._other(record)
 
+    def fingerprint(self) -> str:
+        """A digest of all of it, 32 hex digits."""
+        plain = (
+            sorted(self.head.items()),
+            sorted(self.params.items()),
+            sorted(self.tags.items()),
+            self.note,
+            sorted((kind, name, s.count, s.digest) for (kind, name), s in self.series.items()),
+            sorted((what, name, sorted(digests.items())) for (what, name), digests in self.others.items()),
+        )
+        return hashlib.blake2b(repr(plain).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
     def _points(self, kind: str, step: int, time: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             series = self.series.get((kind, name))
@@ -155,3 +173,38 @@ def _digest(record: Record) -> str:
 
 def _plain(file: FileRef) -> FileRef:
     return FileRef(file.path, file.sha256, file.size, uri=file.uri)
+
+
+class Uncopied(Blobs):
+    """Takes content without keeping it, where only its digest and size matter; writes nothing.
+
+    Attributes:
+        bytes: how much it was given.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self.bytes = 0
+
+    def put_bytes(self, *parts: bytes | memoryview) -> tuple[str, int]:
+        """Sha256 and size."""
+        sha = hashlib.sha256()
+        for part in parts:
+            sha.update(part)
+        return self._told(sha.hexdigest(), sum(len(part) for part in parts))
+
+    def put_file(self, source: Path) -> tuple[str, int]:
+        """Sha256 and size of a file as it is now."""
+        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would block
+        sha, size = hashlib.sha256(), 0
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{source} is no plain file")
+            while chunk := file.read(CHUNK):
+                sha.update(chunk)
+                size += len(chunk)
+        return self._told(sha.hexdigest(), size)
+
+    def _told(self, digest: str, size: int) -> tuple[str, int]:
+        self.bytes += size
+        return digest, size

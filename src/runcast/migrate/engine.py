@@ -6,20 +6,28 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from runcast.config import load
 from runcast.errors import UsageError
-from runcast.migrate import address, work
+from runcast.migrate import address, outcome
 from runcast.migrate.carry import Carriers
 from runcast.migrate.manifest import Folder, Manifest, RunEntry
-from runcast.migrate.stage import Staged
+from runcast.migrate.readers import Readers
+from runcast.migrate.target import reading
 from runcast.plugins.source import FoundRun, Selection, Source
+from runcast.redact import redact_tree
 
 Tell = Callable[["Progress"], None]
+OnConflict = Literal["leave", "add"]
+SAVE = 2.0
+"""Seconds between two writings of the manifest: it grows with the number of runs."""
+LOOK = 2.0
+"""Seconds between two looks for what keeps the destination."""
 
 
 class Progress(msgspec.Struct):
@@ -27,8 +35,11 @@ class Progress(msgspec.Struct):
 
     Attributes:
         runs: found; unchanged ones included.
-        unchanged, staged, delivered, failed: how many of those.
-        records, points: read so far that were new.
+        unchanged, staged, delivered, failed, conflicts: how many of those.
+        records, points: of the runs that are staged, those that were new.
+        read: records read so far, also of runs that are not done with, and those that were known.
+        trouble: what keeps the destination just now; "" where nothing does.
+        notes: what to know that is about no single run.
     """
 
     runs: int = 0
@@ -36,14 +47,18 @@ class Progress(msgspec.Struct):
     staged: int = 0
     delivered: int = 0
     failed: int = 0
+    conflicts: int = 0
     records: int = 0
     points: int = 0
+    read: int = 0
+    trouble: str = ""
+    notes: list[str] = []
 
 
 class Plan(msgspec.Struct):
     """What a migration is about: the source, the destination, and the folder between them.
 
-    `where` and `goes` are the two addresses, as they were given.
+    `where` and `goes` are the two addresses, their paths absolute; credentials in them are kept.
     """
 
     source: Source
@@ -66,6 +81,7 @@ def prepare(source: str, destination: str, root: Path | None = None) -> Plan:
     """
     config = load({})
     root = root or config.base / config.settings.dir
+    source, destination = address.anchored(source), address.anchored(destination)
     came, goes = address.source(source), address.destination(destination)
     scheme, rest = address.split(destination)
     target = None
@@ -74,10 +90,18 @@ def prepare(source: str, destination: str, root: Path | None = None) -> Plan:
     if came.name == goes.name and _same_place(came, goes, target, rest):
         raise UsageError(f"source and destination are the same place: {came.identity}")
     id_ = address.migration_id(came.identity, came.name, goes)
+    if target is not None and rest:  # every folder has the same options: none
+        id_ = address.migration_id(f"{came.identity}\0{target.resolve()}", came.name, goes)
     folder = Folder(root, id_, target)
-    known = folder.load()
-    shown = f"{came.name}:{came.identity}"
-    manifest = known or Manifest(id=id_, source=shown, destination=goes.address, created=time.time_ns())
+    manifest = folder.load() or Manifest(
+        id=id_,
+        source=f"{came.name}:{came.identity}",
+        destination=goes.address,
+        backend=goes.name,
+        options=redact_tree(dict(goes.options))[0],
+        target=str(target) if target is not None else "",
+        created=time.time_ns(),
+    )
     return Plan(came, goes, folder, manifest, source, destination)
 
 
@@ -93,8 +117,10 @@ def migrate(
     plan: Plan,
     selection: Selection | None = None,
     *,
-    jobs: int | None = None,
+    jobs: int = 1,
     executor: Executor | None = None,
+    on_conflict: OnConflict = "leave",
+    patience: float = 600.0,
     tell: Tell = lambda progress: None,
 ) -> Progress:
     """Bring the selected runs, and go on where an earlier call ended.
@@ -102,125 +128,138 @@ def migrate(
     Args:
         plan: from `prepare`; its manifest tells afterwards what became of each run.
         selection: which runs; all where left out.
-        jobs: processes that read; as many as there are cores where left out.
+        jobs: processes that read. More than one are started afresh, so a script that asks for them needs
+            ``if __name__ == "__main__":``, as for `multiprocessing`.
         executor: reads elsewhere, in place of processes of this machine.
+        on_conflict: what becomes of new records of a run that was edited in the destination since it was
+            brought: ``leave`` the run alone and report it, or ``add`` them.
+        patience: seconds without any progress after which a destination that is in trouble is given up.
         tell: called about twice a second.
+
+    Raises:
+        JournalError: another process works on this migration, or the disk refuses.
     """
-    progress = Progress()
-    manifest, layout = plan.manifest, plan.folder.layout
-    found = list(_parents_first(plan.source.runs(selection or Selection())))
-    progress.runs = len(found)
-    due = [run for run in found if not _unchanged(manifest.runs.get(run.id), run)]
-    progress.unchanged = len(found) - len(due)
-    if not due:
-        return progress
-    options = plan.destination.options
-    kind = plan.destination.backend
-    carriers = Carriers(layout, plan.destination.name, options, kind.writers(kind.Options(**options)))
-    jobs = jobs or os.cpu_count() or 1
-    own = executor is None and jobs > 1 and len(due) > 1
-    pool = work.pool(min(jobs, len(due))) if own else executor
-    try:
-        for run, staged in _stage(plan, due, pool, lambda: _turn(carriers, progress, tell)):
-            entry = _entry(manifest, run, plan)
-            if isinstance(staged, str):
-                entry.state, entry.reason = "failed", staged
-                progress.failed += 1
-            else:
-                _note(entry, run, staged, progress)
-                parent = manifest.runs.get(run.parent or "")
-                carriers.add(entry.run, parent.run if parent else None)
-            plan.folder.save(manifest)
-        while carriers.turn():
-            tell(progress)
-    finally:
-        carriers.stop()
-        if own and pool is not None:
-            pool.shutdown(cancel_futures=True)
-        work.forget()
-        _conclude(plan, due, carriers, progress)
-        plan.folder.save(manifest)
-        tell(progress)
-    return progress
+    with plan.folder.claimed():
+        plan.manifest = plan.folder.load() or plan.manifest
+        return _Migration(plan, on_conflict, patience, tell).run(selection or Selection(), jobs, executor)
 
 
-def _turn(carriers: Carriers, progress: Progress, tell: Tell) -> None:
-    carriers.turn()
-    tell(progress)
+class _Migration:
+    """One call of `migrate`."""
 
+    def __init__(self, plan: Plan, on_conflict: OnConflict, patience: float, tell: Tell) -> None:
+        self._plan, self._manifest = plan, plan.manifest
+        self._layout = plan.folder.layout
+        self._on_conflict, self._patience, self._told = on_conflict, patience, tell
+        self.progress = Progress()
+        self._saved = self._looked = self._moved = time.monotonic()
+        self._done = 0
 
-def _stage(
-    plan: Plan, due: list[FoundRun], pool: Executor | None, meanwhile: Callable[[], None]
-) -> Iterator[tuple[FoundRun, Staged | str]]:
-    """Each run with what staging it came to, in order, so that parents come before their children."""
-    root = str(plan.folder.layout.root)
-    futures: list[Future[Staged]] = []
-    if pool is not None:
-        futures = [pool.submit(work.stage_run, root, plan.where, run) for run in due]
-    for number, run in enumerate(due):
+    def run(self, selection: Selection, jobs: int, executor: Executor | None) -> Progress:
+        found = list(parents_first(self._plan.source.runs(selection)))
+        self.progress.runs = len(found)
+        due = [run for run in found if not outcome.is_unchanged(self._manifest.runs.get(run.id), run)]
+        self.progress.unchanged = len(found) - len(due)
+        due = self._without_conflicts(due)
+        if due:
+            self._bring(due, jobs, executor)
+        self._plan.folder.save(self._manifest)
+        self._told(self.progress)
+        return self.progress
+
+    def _without_conflicts(self, due: list[FoundRun]) -> list[FoundRun]:
+        """Those that may be added to; the others are marked. What is added to has no known version."""
+        entries = {run.id: entry for run in due if (entry := self._manifest.runs.get(run.id)) is not None}
+        known = {entry.ref.id: entry for entry in entries.values() if entry.ref is not None and entry.there}
+        left_alone: set[str] = set()
+        if known:
+            with reading(self._manifest, self._plan.goes) as target:
+                versions = target.versions(known)
+                if versions is None:
+                    why = "whether it was edited since cannot be told, so new records are added"
+                    self.progress.notes.append(
+                        f"the destination cannot be read back: {why}: {target.problem}"
+                    )
+            for id_, entry in known.items() if versions is not None else ():
+                if outcome.mark_conflict(entry, (versions or {}).get(id_), self._on_conflict):
+                    left_alone.add(entry.source)
+        self.progress.conflicts = len(left_alone)
+        free = [run for run in due if run.id not in left_alone]
+        for run in free:
+            if run.id in entries:
+                entries[run.id].there = ""
+                entries[run.id].state = "staged"
+        if known:  # before anything is delivered: a crash must not make our own doing look like an edit
+            self._plan.folder.save(self._manifest)
+        return free
+
+    def _bring(self, due: list[FoundRun], jobs: int, executor: Executor | None) -> None:
+        destination = self._plan.destination
+        kind = destination.backend
+        count = min(len(due), kind.writers(kind.Options(**destination.options)))
+        carriers = Carriers(self._layout, destination.name, destination.options, count)
+        jobs = min(jobs, len(due))
+        readers = Readers(self._layout.root, self._plan.where, jobs, executor)
+
+        def meanwhile() -> None:
+            self.progress.read = readers.records
+            self._turn(carriers)
+
         try:
-            if pool is None:
+            for run, staged in readers.stage(due, meanwhile):
+                entry = self._entry(run)
+                outcome.note_staged(entry, run, staged, self.progress)
+                if entry.state == "staged":
+                    parent = self._manifest.runs.get(run.parent or "")
+                    carriers.add(entry.run, parent.run if parent else None)
+                if time.monotonic() - self._saved > SAVE:
+                    self._saved = time.monotonic()
+                    self._plan.folder.save(self._manifest)
+            readers.close()
+            while carriers.left and not self._is_hopeless(carriers):
                 meanwhile()
-                yield run, work.stage_run(root, plan.where, run)
-                continue
-            while not futures[number].done():
-                meanwhile()
-                with contextlib.suppress(TimeoutError):
-                    futures[number].exception(timeout=0.1)
-            yield run, futures[number].result()
-        except work.Failed as failure:
-            yield run, str(failure)
+        finally:
+            readers.close()
+            carriers.stop()
+            self._conclude(due)
+            self._plan.folder.save(self._manifest)
+
+    def _turn(self, carriers: Carriers) -> None:
+        carriers.turn()
+        progress, now = self.progress, time.monotonic()
+        progress.delivered = max(0, progress.staged - carriers.left)
+        if carriers.done != self._done:
+            self._done, self._moved, progress.trouble = carriers.done, now, ""
+        elif now - self._looked > LOOK:
+            self._looked = now
+            progress.trouble = carriers.trouble()
+        self._told(progress)
+
+    def _is_hopeless(self, carriers: Carriers) -> bool:
+        return bool(self.progress.trouble) and time.monotonic() - self._moved > self._patience
+
+    def _entry(self, run: FoundRun) -> RunEntry:
+        if run.id not in self._manifest.runs:
+            id_ = address.run_id(self._plan.source.name, self._plan.source.identity, run.id)
+            self._manifest.runs[run.id] = RunEntry(source=run.id, run=id_)
+        entry = self._manifest.runs[run.id]
+        entry.experiment, entry.name, entry.time = run.experiment, run.name, time.time_ns()
+        return entry
+
+    def _conclude(self, due: list[FoundRun]) -> None:
+        """What the destination acknowledged, run by run."""
+        self.progress.delivered = 0
+        entries = [entry for run in due if (entry := self._manifest.runs.get(run.id)) is not None]
+        for entry in entries:
+            if entry.state == "staged":
+                outcome.note_delivered(entry, self._layout, self._plan.destination.name, self.progress)
+        brought = {e.ref.id: e for e in entries if e.ref is not None and e.state == "delivered"}
+        with reading(self._manifest, self._plan.goes) as target:
+            for id_, version in (target.versions(brought) or {}).items():
+                brought[id_].there = version
 
 
-def _unchanged(entry: RunEntry | None, run: FoundRun) -> bool:
-    return (
-        entry is not None
-        and entry.state == "delivered"
-        and bool(run.version)
-        and entry.version == run.version
-    )
-
-
-def _entry(manifest: Manifest, run: FoundRun, plan: Plan) -> RunEntry:
-    if run.id not in manifest.runs:
-        id_ = address.run_id(plan.source.name, plan.source.identity, run.id)
-        manifest.runs[run.id] = RunEntry(source=run.id, run=id_)
-    entry = manifest.runs[run.id]
-    entry.experiment, entry.name, entry.time = run.experiment, run.name, time.time_ns()
-    return entry
-
-
-def _note(entry: RunEntry, run: FoundRun, staged: Staged, progress: Progress) -> None:
-    reasons = [run.problem] if run.problem else []
-    reasons += staged.lost[:5]
-    if staged.gone:
-        names = ", ".join(f"{name} ({count})" for name, count in list(staged.gone.items())[:5])
-        reasons.append(f"points that are gone from the source stay in the destination: {names}")
-    entry.state, entry.reason, entry.version = "staged", "; ".join(reasons), run.version
-    entry.records += staged.added
-    entry.points += staged.points
-    progress.staged += 1
-    progress.records += staged.added
-    progress.points += staged.points
-
-
-def _conclude(plan: Plan, due: list[FoundRun], carriers: Carriers, progress: Progress) -> None:
-    """What the destination acknowledged, run by run."""
-    for run in due:
-        entry = plan.manifest.runs.get(run.id)
-        if entry is None or entry.state != "staged":
-            continue
-        cursor, error = carriers.outcome(entry.run)
-        entry.ref, entry.time = cursor.ref, time.time_ns()
-        if error:
-            entry.state, entry.reason = "failed", error
-            progress.failed += 1
-        else:
-            entry.state = "delivered"
-            progress.delivered += 1
-
-
-def _parents_first(runs: Iterator[FoundRun]) -> Iterator[FoundRun]:
+def parents_first(runs: Iterator[FoundRun]) -> Iterator[FoundRun]:
     """Every run behind its parent, else in the order in which they came."""
     found = {run.id: run for run in runs}
     given: set[str] = set()
@@ -236,3 +275,8 @@ def _parents_first(runs: Iterator[FoundRun]) -> Iterator[FoundRun]:
 
     for run in found.values():
         yield from give(run, frozenset())
+
+
+def cores() -> int:
+    """Processes that this one may keep busy."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

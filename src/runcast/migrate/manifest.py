@@ -6,18 +6,22 @@ and the delivery state of the runs that are on their way, laid out like any runc
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from runcast import codec
-from runcast.errors import UsageError
+from runcast.errors import JournalError, UsageError
 from runcast.journal import Layout, make_private, write_atomically
 from runcast.receipts import Ref
 
-State = Literal["staged", "delivered", "failed", "removed"]
+State = Literal["staged", "delivered", "failed", "conflict", "removed"]
 
 
 class RunEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -28,10 +32,13 @@ class RunEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
         run: runcast's id.
         experiment, name: as in the source.
         version: of the source when it was last staged as a whole; see `FoundRun.version`.
-        state: ``staged``: read as a whole, not all of it delivered; ``failed``: see `reason`.
+        state: ``staged``: read as a whole, not all of it delivered; ``failed``, ``conflict``: see `reason`.
         reason: why it failed, or what is incomplete, with the mend.
         records, points: how many are in the journal because of this migration.
+        changes: how much the destination got in another form.
+        rejected: how many records it refused.
         ref: where it is in the destination.
+        there: version of the destination after the last delivery, see `runcast.migrate.target`.
         time: ns since 1970 of the last change.
     """
 
@@ -44,7 +51,10 @@ class RunEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     reason: str = ""
     records: int = 0
     points: int = 0
+    changes: int = 0
+    rejected: int = 0
     ref: Ref | None = None
+    there: str = ""
     time: int = 0
 
 
@@ -54,6 +64,9 @@ class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True):
     Attributes:
         id: see `runcast.migrate.address.migration_id`.
         source, destination: addresses without credentials.
+        backend: the destination's.
+        options: of the backend, without credentials.
+        target: the destination's own runcast directory, where the destination is ``local``.
         created, changed: ns since 1970.
         runs: source's id → what became of the run.
     """
@@ -61,6 +74,9 @@ class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True):
     id: str
     source: str
     destination: str
+    backend: str = ""
+    options: dict[str, Any] = {}
+    target: str = ""
     created: int
     changed: int = 0
     runs: dict[str, RunEntry] = {}
@@ -95,10 +111,59 @@ class Folder:
             raise UsageError(f"{path} is damaged ({type(error).__name__}): {mend}") from error
 
     def save(self, manifest: Manifest) -> None:
-        """Durably, in one step."""
+        """Durably, in one step.
+
+        Raises:
+            JournalError: the disk refuses.
+        """
         manifest.changed = time.time_ns()
-        make_private(self.path)
-        write_atomically(self.path / "manifest.json", codec.to_json(manifest))
+        try:
+            make_private(self.path)
+            write_atomically(self.path / "manifest.json", codec.to_json(manifest))
+        except OSError as error:
+            mend = "free space or make it writable, then migrate again: nothing comes twice"
+            raise JournalError(f"{self.path} cannot be written ({error.strerror}): {mend}") from error
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Be the one process that works on this migration.
+
+        Raises:
+            JournalError: another one does, or the disk refuses.
+        """
+        try:
+            make_private(self.path)
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise JournalError(
+                f"another process is at work on migration {self.path.name}: wait for it, or end it"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+
+def opened(root: Path, id: str) -> tuple[Folder, Manifest]:
+    """A migration by its id, or the beginning of it.
+
+    Raises:
+        UsageError: there is none, or several, or its manifest is damaged.
+    """
+    found = [path.parent.name for path in sorted((root / "migrations").glob("*/manifest.json"))]
+    fitting = [name for name in found if id and name.startswith(id)]
+    if len(fitting) != 1:
+        why = f"{len(fitting)} migrations begin with {id!r}" if fitting else f"there is no migration {id!r}"
+        raise UsageError(f"{why} in {root}; `runcast migrations` lists them")
+    manifest = Folder(root, fitting[0]).load()
+    if manifest is None:
+        raise UsageError(f"migration {fitting[0]} is gone from {root}")
+    return Folder(root, manifest.id, Path(manifest.target) if manifest.target else None), manifest
 
 
 def manifests(root: Path) -> list[Manifest]:

@@ -57,6 +57,7 @@ class Seen:
         ended: the last `RunFinished`, if nothing came after it.
         started: the first `RunStarted`.
         generation: of the last writer; -1 where there is none.
+        open: writers that began and have not had their last word, because the run went on in its source.
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,7 @@ class Seen:
         self.started: RunStarted | None = None
         self.ended: RunFinished | None = None
         self.generation = -1
+        self.open: dict[str, None] = {}
         self._points: dict[tuple[str, str], Points] = {}
         self._last: dict[tuple[str, str], Record] = {}
         self._said: dict[tuple[str, str], Record] = {}
@@ -82,6 +84,8 @@ class Seen:
     def _take(self, record: Record) -> None:
         self.records += 1
         self.ended = record if isinstance(record, RunFinished) else None
+        if isinstance(record, RunFinished):
+            self.open.pop(record.of or record.writer, None)
         if isinstance(record, (Metrics, System)):
             step = record.step if isinstance(record, Metrics) else 0
             for name, value in record.values.items():
@@ -89,6 +93,7 @@ class Seen:
                 points.hashes.append(_point(step, record.time, value))
         elif isinstance(record, RunStarted):
             self.started = self.started or record
+            self.open[record.writer] = None
         else:
             for part in split(record):
                 self._others[_content(part)] += 1
@@ -161,9 +166,9 @@ def _values(part: Record) -> dict[str, Any]:
 
 
 def _point(step: int, time: int, value: Any) -> int:
-    # `repr` tells 1 from 1.0 and True, keeps the sign of zero, and is the same in every process.
-    text = f"{step}\0{time}\0{value!r}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)
+    # `repr` tells 1 from 1.0 and True, and keeps the sign of zero. Python's own hash of text is another in
+    # each process, but no hash leaves this one, and a cryptographic one costs twice as much.
+    return hash(f"{step} {time} {value!r}")
 
 
 def _content(record: Record) -> bytes:

@@ -1,26 +1,33 @@
 """The first half of a migration: one run of a source, as records in a journal.
 
-Killed at any point, the next call goes on: what stands in the journal is not written again. Nothing is
-delivered before the journal is whole, so that no tracker ever holds half a run of a source that broke.
+Nothing is delivered before the journal is whole, so that no tracker ever holds half a run of a source that
+broke. What a reading that broke, or was killed, has written is thrown away by the next one, which knows it
+by the name of its writer in ``staging``; no other segment of the journal is ever touched.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from runcast import codec
-from runcast.journal import Blobs, JournalReader, JournalWriter, Layout
+from runcast.journal import Blobs, JournalReader, JournalWriter, Layout, make_private, write_atomically
 from runcast.migrate.address import run_id
 from runcast.migrate.seen import Seen
 from runcast.plugins.source import FoundRun, Source
-from runcast.records import Input, Metrics, Record, RunFinished, RunStarted
+from runcast.records import Input, Lost, Metrics, Record, RunFinished, RunStarted
 
 TELL = 5_000
 """Records between two reports of progress."""
+MOST_LOST = 20
+"""Things that could not be read which are told by name."""
 
 
 class Staged(msgspec.Struct, omit_defaults=True):
@@ -31,7 +38,8 @@ class Staged(msgspec.Struct, omit_defaults=True):
         added: records that were new.
         points: values of metrics among them.
         gone: metric → points that the journal has and the source does not have any more.
-        lost: what the source could not read, in words.
+        lost: what the source could not read, in words; the first `MOST_LOST`.
+        losses: how many things that were.
         seconds: how long it took.
     """
 
@@ -40,6 +48,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
     points: int = 0
     gone: dict[str, int] = {}
     lost: list[str] = []
+    losses: int = 0
     seconds: float = 0.0
 
 
@@ -49,6 +58,7 @@ def stage(
     found: FoundRun,
     *,
     process: str,
+    base: Path | None = None,
     tell: Callable[[int], None] = lambda records: None,
 ) -> Staged:
     """Bring a journal in line with a run of a source.
@@ -58,75 +68,156 @@ def stage(
         source: where the run is.
         found: which.
         process: name of this process's lock in `layout`.
-        tell: called now and then with the number of records read so far.
+        base: folder that relative paths in the destination's options are relative to; the current one where
+            left out.
+        tell: called every `TELL` records with how many were read since.
 
     Raises:
-        SourceError, OSError: the source cannot be read; what was read so far stays in the journal.
+        SourceError, JournalError, OSError: the source cannot be read, or the disk cannot be written; the
+            journal is as it was before.
     """
     began = time.monotonic()
-    ids = _Ids(source)
+    ids = _Ids(source, base or Path.cwd())
     run = ids(found.id)
-    folder = layout.journal(run)
-    seen = Seen.of(JournalReader(folder, run=run))
-    writer: JournalWriter | None = None
-    staged = Staged(run=run)
-    try:
-        ended = False
-        for number, record in enumerate(source.read(found, Blobs(layout.blobs))):
-            if number % TELL == 0:
-                tell(number)
-            if record.__struct_config__.tag == "lost":
-                staged.lost.append(f"{record.key}: {record.reason}")  # type: ignore[union-attr]  # a Lost
-            fresh = seen.fresh(_rewritten(record, run, ids))
-            if fresh is None:
-                continue
-            if writer is None:
-                writer = _writer(folder, run, process, seen, fresh)
-            writer.append(codec.encode(fresh))
-            ended = isinstance(fresh, RunFinished)
-            staged.added += 1
-            staged.points += len(fresh.values) if isinstance(fresh, Metrics) else 0
-        last = seen.reverted()
-        if writer is None and last:
-            writer = _writer(folder, run, process, seen, last[0])
-        if writer is not None:
-            for record in last:
-                writer.append(codec.encode(record))
-        staged.added += len(last)
-        if writer is not None and seen.ended is not None and (last or not ended):
-            # It had ended before what is new was found, and still has.
-            writer.append(codec.encode(msgspec.structs.replace(seen.ended, writer="", seq=0)))
-    finally:
-        if writer is not None:
-            writer.close()
-    staged.gone = seen.gone()
+    with _claimed(layout, run):
+        journal = _Journal(layout, run, process)
+        try:
+            staged = _read(source, found, ids, journal, Blobs(layout.blobs), tell)
+            journal.commit()
+        except BaseException:
+            journal.discard()
+            raise
     staged.seconds = time.monotonic() - began
     return staged
 
 
-def _writer(folder: Path, run: str, process: str, seen: Seen, first: Record) -> JournalWriter:
-    """A writer that comes after every earlier one; it begins the run anew where it did not yet."""
-    writer = JournalWriter(folder, run, process=process, generation=seen.generation + 1)
-    if seen.started is not None and not isinstance(first, RunStarted):
-        writer.append(codec.encode(msgspec.structs.replace(seen.started, resumed=True, writer="", seq=0)))
-    return writer
+def _read(
+    source: Source,
+    found: FoundRun,
+    ids: _Ids,
+    journal: _Journal,
+    blobs: Blobs,
+    tell: Callable[[int], None],
+) -> Staged:
+    """Append what is new, and see that a run that is over ends with its last word."""
+    seen, staged, ended = journal.seen, Staged(run=journal.run), False
+    told = 0
+    for number, record in enumerate(source.read(found, blobs)):
+        if number - told >= TELL:
+            tell(number - told)
+            told = number
+        if isinstance(record, Lost):
+            staged.losses += record.count
+            if len(staged.lost) < MOST_LOST:
+                staged.lost.append(f"{record.key}: {record.reason}" if record.key else record.reason)
+        fresh = seen.fresh(_rewritten(record, journal.run, ids))
+        if fresh is None:
+            continue
+        ended = isinstance(fresh, RunFinished)
+        for writer in seen.open if ended else ():
+            journal.append(msgspec.structs.replace(fresh, of=writer))
+        journal.append(fresh)
+        staged.added += 1
+        if isinstance(fresh, Metrics):
+            staged.points += len(fresh.values)
+    last = seen.reverted()
+    for record in last:
+        journal.append(record)
+    staged.added += len(last)
+    if journal.is_open and seen.ended is not None and (last or not ended):
+        # It had ended before what is new was found, and still has.
+        journal.append(msgspec.structs.replace(seen.ended, writer="", seq=0))
+    staged.gone = seen.gone()
+    return staged
+
+
+class _Journal:
+    """One run's journal, to be added to as a whole or not at all."""
+
+    def __init__(self, layout: Layout, run: str, process: str) -> None:
+        self.run = run
+        self._folder, self._process = layout.journal(run), process
+        self._note = layout.run(run) / "staging"
+        self._writer: JournalWriter | None = None
+        self.discard()
+        self.seen = Seen.of(JournalReader(self._folder, run=run))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything was appended."""
+        return self._writer is not None
+
+    def append(self, record: Record) -> None:
+        """Write one record; the first one begins the run anew where it had begun before.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        writer = self._writer
+        if writer is None:
+            writer = self._begin(record)
+        writer.append(codec.encode(record))
+        if writer.waiting:  # a live run would wait for the disk; this one can be read again
+            raise OSError(errno.ENOSPC, f"{self._folder} cannot be written: free space, then migrate again")
+
+    def _begin(self, first: Record) -> JournalWriter:
+        seen = self.seen
+        generation = seen.generation + 1
+        writer = JournalWriter(self._folder, self.run, process=self._process, generation=generation)
+        write_atomically(self._note, writer.writer.encode())
+        self._writer = writer
+        if seen.started is not None and not isinstance(first, RunStarted):
+            writer.append(codec.encode(msgspec.structs.replace(seen.started, resumed=True, writer="", seq=0)))
+        return writer
+
+    def commit(self) -> None:
+        """What was appended is whole: it may be delivered."""
+        if self._writer is not None:
+            self._writer.close()
+            self._note.unlink()
+
+    def discard(self) -> None:
+        """Take away what was appended and not committed, by this process or one that was killed."""
+        if self._writer is not None:
+            self._writer.close()
+        with contextlib.suppress(FileNotFoundError):
+            writer = self._note.read_text()
+            if writer.isalnum():  # nothing that a glob, or a path, could take for more
+                for path in self._folder.glob(f"{writer}-*.rcj"):
+                    path.unlink()
+            self._note.unlink()
+
+
+@contextlib.contextmanager
+def _claimed(layout: Layout, run: str) -> Iterator[None]:
+    """Nobody else stages this run meanwhile: a process of a migration that was killed may outlive it."""
+    make_private(layout.run(run))
+    lock = os.open(layout.run(run) / "staging.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 class _Ids:
-    """The source's ids of runs as runcast's."""
+    """The source's ids of runs as runcast's; and where relative paths start."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, base: Path) -> None:
         self._scheme, self._identity = source.name, source.identity
+        self.base = str(base)
 
     def __call__(self, run: str) -> str:
         return run_id(self._scheme, self._identity, run)
 
 
-def _rewritten(record: Record, run: str, ids: Callable[[str], str]) -> Record:
+def _rewritten(record: Record, run: str, ids: _Ids) -> Record:
     """References to the source's runs as references to ours."""
+    if isinstance(record, Metrics):  # nearly all of them
+        return record
     if isinstance(record, RunStarted):
         parent = ids(record.parent) if record.parent else None
-        return msgspec.structs.replace(record, run=run, parent=parent, backends={}, base=str(Path.cwd()))
+        return msgspec.structs.replace(record, run=run, parent=parent, backends={}, base=ids.base)
     if isinstance(record, Input) and record.run:
         return msgspec.structs.replace(record, run=ids(record.run))
     if isinstance(record, RunFinished) and record.of:

@@ -11,11 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from runcast.errors import RuncastError, UsageError
-from runcast.journal import Blobs
-from runcast.migrate import address
-from runcast.migrate.content import Content
+from runcast.migrate.content import Content, Uncopied
 from runcast.migrate.engine import Plan
 from runcast.migrate.manifest import RunEntry
+from runcast.migrate.target import reading
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import Metrics, Record, System
 
@@ -63,15 +62,15 @@ class Verified(BaseModel):
         return not self.problem and not self.differences
 
 
-class Uncopied(Blobs):
-    """Takes content without keeping it: comparing needs digests alone."""
-
-    def _holds(self, digest: str, size: int) -> bool:
-        return True
+Watch = Callable[[str, str, Iterable[Record]], Iterable[Record]]
+"""Given the source's id of a run, ``source`` or ``target`` and its records; gives the records."""
 
 
 def verify(
-    plan: Plan, selection: Selection | None = None, tell: Callable[[int, int], None] = lambda done, of: None
+    plan: Plan,
+    selection: Selection | None = None,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+    watch: Watch = lambda run, side, records: records,
 ) -> Iterator[Verified]:
     """Compare each delivered run of a migration with its source.
 
@@ -79,6 +78,7 @@ def verify(
         plan: from `runcast.migrate.prepare`.
         selection: which runs; every delivered one where left out.
         tell: called with runs done and runs in all.
+        watch: sees the records of both sides as they are compared.
 
     Raises:
         UsageError: nothing was migrated yet, or no source can read the destination back.
@@ -86,26 +86,20 @@ def verify(
     entries = {id_: entry for id_, entry in plan.manifest.runs.items() if entry.ref is not None}
     if not entries:
         raise UsageError("nothing of this migration is in the destination yet: run `runcast migrate` first")
-    target = _target(plan)
-    refs = {entry.ref.id: entry for entry in entries.values() if entry.ref is not None}
-    there = {run.id: run for run in target.runs(Selection(runs=tuple(refs)))}
-    here = [run for run in plan.source.runs(selection or Selection()) if run.id in entries]
-    for number, run in enumerate(here):
-        tell(number, len(here))
-        yield _verify(plan, run, entries[run.id], target, there)
-    tell(len(here), len(here))
-
-
-def _target(plan: Plan) -> Source:
-    scheme, rest = address.split(plan.goes)
-    try:
-        return address.source(f"{scheme}:{rest}")
-    except UsageError as error:
-        raise UsageError(f"{scheme} cannot be read back, so nothing can be verified: {error}") from error
+    with reading(plan.manifest, plan.goes) as target:
+        if target.source is None:
+            what = f"{plan.destination.name} cannot be read back, so nothing can be verified"
+            raise UsageError(f"{what}: {target.problem}")
+        there = target.found({entry.ref.id for entry in entries.values() if entry.ref is not None})
+        here = [run for run in plan.source.runs(selection or Selection()) if run.id in entries]
+        for number, run in enumerate(here):
+            tell(number, len(here))
+            yield _verify(plan, run, entries[run.id], target.source, there, watch)
+        tell(len(here), len(here))
 
 
 def _verify(
-    plan: Plan, run: FoundRun, entry: RunEntry, target: Source, there: dict[str, FoundRun]
+    plan: Plan, run: FoundRun, entry: RunEntry, target: Source, there: dict[str, FoundRun], watch: Watch
 ) -> Verified:
     result = Verified(source=run.id, run=entry.run, name=entry.name)
     ref = entry.ref.id if entry.ref is not None else ""
@@ -113,10 +107,10 @@ def _verify(
     if found is None:
         result.problem = f"{ref} is not in the destination any more; migrate it again with --again"
         return result
-    blobs = Uncopied(plan.folder.path / "unused")
+    blobs = Uncopied()
     try:
-        ours = Content.of(plan.source.read(run, blobs))
-        theirs = Content.of(target.read(found, blobs))
+        ours = Content.of(watch(run.id, "source", plan.source.read(run, blobs)))
+        theirs = Content.of(watch(run.id, "target", target.read(found, blobs)))
     except (RuncastError, OSError) as error:
         result.problem = str(error)
         return result

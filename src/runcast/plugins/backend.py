@@ -145,10 +145,13 @@ class Backend(ABC):
     def close(self) -> None:  # noqa: B027  # optional on purpose
         """Let go of connections; never called twice; must not lose what was acknowledged."""
 
-    def remove(self, run: OpenRun, ref: Ref) -> None:
+    def remove(self, run: OpenRun, ref: Ref) -> str:
         """Take out of the tracker what `open` and `deliver` put there for this run, and nothing else.
 
         Called instead of `open`, on an instance of its own; removing what is gone already is fine.
+
+        Returns:
+            What stays all the same, in words for people; "" where nothing does.
 
         Raises:
             Retry, Halt: see `runcast.errors`; Halt also where the tracker cannot remove a run.

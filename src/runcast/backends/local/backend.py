@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from runcast.backends.local.about import DESCRIPTION
+from runcast.backends.local.removal import forget
 from runcast.catalog import database, writer
 from runcast.errors import ConfigError, FormatError, Halt, JournalError, Retry
 from runcast.plugins import Backend, Capabilities, Finding, OpenRun, Options, Receipt, Ref, native
@@ -88,15 +89,7 @@ class LocalBackend(Backend):
 
     def open(self, run: OpenRun) -> Ref:
         """Open the catalog and see that the run is in it."""
-        chosen = self.options.path
-        self._path = run.resolve(Path(chosen).expanduser()) if chosen else run.blobs.parent / "catalog.db"
-        self._run = run.id
-        try:
-            self._connection, self._inode = database.connect_watched(self._path)
-        except (ConfigError, FormatError) as error:
-            raise Halt(str(error)) from error
-        except JournalError as error:
-            raise Retry(str(error)) from error
+        self._connection = self._connect(run)
         with self._errors():
             catalog = database.identity(self._connection)
             # Records that went to a file which is gone are in the journal alone: readers look there.
@@ -109,6 +102,18 @@ class LocalBackend(Backend):
         if folder != run.resolve(".runcast"):  # not where the command looks by itself
             command += f" --dir {shlex.quote(str(folder))}"
         return Ref(id=run.id, url=str(self._path.absolute()), command=command)
+
+    def _connect(self, run: OpenRun) -> sqlite3.Connection:
+        chosen = self.options.path
+        self._path = run.resolve(Path(chosen).expanduser()) if chosen else run.blobs.parent / "catalog.db"
+        self._run = run.id
+        try:
+            connection, self._inode = database.connect_watched(self._path)
+        except (ConfigError, FormatError) as error:
+            raise Halt(str(error)) from error
+        except JournalError as error:
+            raise Retry(str(error)) from error
+        return connection
 
     def deliver(self, batch: Sequence[Record]) -> Receipt:
         """Apply the records that are new; committed to disk on return."""
@@ -123,6 +128,12 @@ class LocalBackend(Backend):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def remove(self, run: OpenRun, ref: Ref) -> str:
+        """Delete the run's rows; its journal is left to who asks."""
+        with contextlib.closing(self._connect(run)) as connection, self._errors():
+            forget(connection, run.id)
+        return ""
 
     @classmethod
     def options_from(cls, address: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from runcast.backends.mlflow import diagnose, runs
+from runcast.backends.mlflow import diagnose, removal, runs
 from runcast.backends.mlflow.about import DESCRIPTION
 from runcast.backends.mlflow.capabilities import CAPABILITIES
 from runcast.backends.mlflow.client import connect, translated
@@ -196,6 +196,13 @@ class MlflowBackend(Backend):
         if status:
             self._client.set_terminated(self._run_id, status, milliseconds)
         return ended or bool(status)
+
+    def remove(self, run: OpenRun, ref: Ref) -> str:
+        """Put the run into MLflow's trash; its logged models, their versions and its traces are deleted."""
+        store = parse(self.options.uri, run.resolve)
+        client = connect(store, self.options.timeout)
+        with translated(store):
+            return removal.remove(client, ref.id)
 
     @classmethod
     def options_from(cls, address: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from runcast.backends.tensorboard.facts import Facts
 from runcast.backends.tensorboard.files import EventFile, make_folder, write_whole
 from runcast.backends.tensorboard.folder import MARKER, claim, owner, safe
 from runcast.backends.tensorboard.media.embeddings import publish_projector
+from runcast.backends.tensorboard.removal import remove
 from runcast.backends.tensorboard.session import publish_session
 from runcast.backends.tensorboard.taking import take
 from runcast.errors import Halt, Reject, Retry
@@ -116,6 +117,12 @@ class TensorBoardBackend(Backend):
         file: EventFile | None = getattr(self, "_file", None)
         if file is not None:
             file.close()
+
+    def remove(self, run: OpenRun, ref: Ref) -> str:
+        """Remove the run's folder, if its marker names this run."""
+        logdir = run.resolve(Path(self.options.logdir).expanduser())
+        with self._explained(logdir):
+            return remove(logdir, ref.id, run.id)
 
     @classmethod
     def options_from(cls, address: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runcast.backends.wandb import doctor, probe, registry, spelling
+from runcast.backends.wandb import doctor, probe, registry, removal, spelling
 from runcast.backends.wandb.about import DESCRIPTION
 from runcast.backends.wandb.declared import CAPABILITIES
 from runcast.backends.wandb.logfile import LogFile, private_folder
@@ -111,6 +111,21 @@ class WandbBackend(Backend):
         """Stop an upload that still runs, and let go of the file."""
         self._stop_upload()
         self._file.close()
+
+    def remove(self, run: OpenRun, ref: Ref) -> str:
+        """Remove the run's folder, and online the run on the server with the artifacts that it made."""
+        self._run = run
+        self._online = self._mode() == "online"
+        where = self._describe()
+        stays = ""
+        if self._online:
+            stays = removal.remove_online(self.options, self._entity(), where.project, ref.id)
+        if "folder" in run.state:
+            try:
+                removal.remove_folder(Path(run.state["folder"]), ref.id)
+            except OSError as error:
+                raise _disk(error) from error
+        return stays
 
     @classmethod
     def options_from(cls, address: str) -> dict[str, Any]:

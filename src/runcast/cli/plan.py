@@ -1,0 +1,69 @@
+"""``runcast plan``: what a migration would lose, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from runcast.cli import migrating, output
+from runcast.cli.migrating import Experiment, From, Json, Runs, Since, Strict, StrictMapped, To
+from runcast.migrate import prepare
+from runcast.migrate.contract import Foreseen, Less, plan
+
+
+def plan_command(
+    source: From,
+    dest: To,
+    experiment: Experiment = "*",
+    run: Runs = None,
+    since: Since = None,
+    strict: Strict = False,
+    strict_mapped: StrictMapped = False,
+    json: Json = False,
+) -> None:
+    """Read each run, and say which of what it holds the destination keeps in another form, or not at all.
+
+    Nothing is written.
+    """
+    with output.errors():
+        prepared = prepare(source, dest)
+        with migrating.counter("reading", quiet=json) as tell:
+            results = list(plan(prepared, migrating.selection(experiment, run, since), tell))
+    if json:
+        output.print_json([result.model_dump(mode="json") for result in results])
+    else:
+        _tell(results, prepared.destination.name)
+    lossy, changing = any(result.loses for result in results), any(result.maps for result in results)
+    if (lossy and (strict or strict_mapped)) or (changing and strict_mapped):
+        raise typer.Exit(output.FAILED)
+
+
+def _tell(results: Sequence[Foreseen], destination: str) -> None:
+    console = output.console()
+    rows = [
+        (
+            r.name,
+            r.id,
+            r.state,
+            f"{r.kinds.get('metrics', 0):,}",
+            f"{r.bytes:,}",
+            ", ".join(less.feature for less in r.less if less.level == "mapped"),
+            ", ".join(less.feature for less in r.less if less.level != "mapped"),
+            r.problem or "; ".join(r.lost[:3]),
+        )
+        for r in results
+    ]
+    columns = ["run", "id", "", "points", "bytes", "in another form", "lost", "cannot be read"]
+    console.print(output.table(columns, rows, right=columns[3:5]))
+    notes: dict[str, tuple[Less, int]] = {}
+    for result in results:
+        for less in result.less:
+            _, runs = notes.get(less.feature, (less, 0))
+            notes[less.feature] = less, runs + 1
+    lines = [(less.description, less.level, str(runs), less.note) for less, runs in notes.values()]
+    if lines:
+        heads = ["what", "level", "runs", f"in {destination}"]
+        console.print(output.table(heads, lines, right=["runs"]))
+    lossy = sum(result.loses for result in results)
+    console.print(f"{len(results)} runs; {lossy} would lose something; nothing was written")

@@ -1,0 +1,80 @@
+"""``runcast verify``: a destination against its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from runcast.cli import migrating, output
+from runcast.cli.migrating import Experiment, From, Html, Json, Runs, Since, To
+from runcast.errors import UsageError
+from runcast.migrate import Plan, prepare
+from runcast.migrate.verify import Verified, verify
+from runcast.plugins.source import Selection
+
+
+def verify_command(
+    source: From,
+    dest: To,
+    experiment: Experiment = "*",
+    run: Runs = None,
+    since: Since = None,
+    html: Html = None,
+    json: Json = False,
+) -> None:
+    """Read the destination back and compare every point, param, tag and file digest with the source.
+
+    Exit code 1 where anything differs.
+    """
+    with output.errors():
+        plan = prepare(source, dest)
+        selected = migrating.selection(experiment, run, since)
+        if html is not None:
+            results = report(plan, selected, html, quiet=json)
+        else:
+            with migrating.counter("comparing", quiet=json) as tell:
+                results = list(verify(plan, selected, tell))
+    if json:
+        output.print_json([result.model_dump(mode="json") for result in results])
+    else:
+        _tell(results)
+    if not all(result.ok for result in results):
+        raise typer.Exit(output.FAILED)
+
+
+def report(plan: Plan, selection: Selection, path: Path, *, quiet: bool) -> list[Verified]:
+    """Compare, and write the page; where the destination cannot be read back, without a comparison."""
+    from runcast.migrate.ids import put
+    from runcast.migrate.page import render
+    from runcast.migrate.sketch import Sketches
+
+    sketches, results = Sketches(), []
+    try:
+        with migrating.counter("comparing", quiet=quiet) as tell:
+            results = list(verify(plan, selection, tell, sketches.watch))
+    except UsageError as error:
+        typer.echo(f"the report has no comparison: {error}", err=True)
+    put(path, render(plan, results, sketches).encode("utf-8", "backslashreplace"))
+    return results
+
+
+def _tell(results: list[Verified]) -> None:
+    console = output.console()
+    rows = [
+        (
+            r.name,
+            r.source,
+            f"{r.points:,}",
+            str(r.values),
+            str(r.files),
+            r.problem or (f"{len(r.differences)} differences" if r.differences else "same"),
+        )
+        for r in results
+    ]
+    columns = ["run", "id", "points", "params, tags", "files, media", ""]
+    console.print(output.table(columns, rows, right=columns[2:5]))
+    for result in results:
+        for difference in result.differences[:20]:
+            line = f"{result.name}: {difference.what} {difference.name}: {difference.source}"
+            console.print(output.safe(f"{line} → {difference.destination}"))

@@ -1,0 +1,145 @@
+"""The loss contract: what each run holds, and what the destination cannot hold of it as it is.
+
+Nothing is written: each run is read through its source, with its content counted and not kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from pydantic import BaseModel
+
+from runcast.errors import RuncastError
+from runcast.migrate import outcome
+from runcast.migrate.content import Uncopied
+from runcast.migrate.engine import Plan, parents_first
+from runcast.migrate.features import Features
+from runcast.plugins.capabilities import Capabilities, Level
+from runcast.plugins.source import FoundRun, Selection
+from runcast.records import Lost, Metrics, Record, kind
+from runcast.redact import redact_text
+
+TELL = 5_000
+_LOSING: tuple[Level, ...] = ("notimpl", "notyet", "never")
+State = Literal["new", "changed", "unchanged", "conflict", "unreadable"]
+
+
+class Less(BaseModel):
+    """A feature that a run uses and the destination holds less than natively.
+
+    Attributes:
+        feature: name of a field of `runcast.plugins.Capabilities`.
+        description: in words.
+        uses: how many values, points or records use it.
+        level: ``mapped``: kept in another form; else lost.
+        note: the destination's own words.
+    """
+
+    feature: str
+    description: str
+    uses: int
+    level: Level
+    note: str
+
+
+class Foreseen(BaseModel):
+    """One run before it is brought.
+
+    Attributes:
+        id, experiment, name: as in the source.
+        state: what a migration would do with it: ``unchanged`` is left out, ``unreadable`` would fail.
+        kinds: records of each kind; metrics count by their points.
+        bytes: of files.
+        uses: feature → how many values, points or records use it.
+        less: those that the destination holds less than natively.
+        lost: what the source cannot read, in words; the first 20.
+        problem: why it cannot be read.
+    """
+
+    id: str
+    experiment: str
+    name: str
+    state: State
+    kinds: dict[str, int] = {}
+    bytes: int = 0
+    uses: dict[str, int] = {}
+    less: list[Less] = []
+    lost: list[str] = []
+    problem: str = ""
+
+    @property
+    def loses(self) -> bool:
+        """Whether anything would be lost, on either side."""
+        return bool(self.lost or self.problem) or any(less.level in _LOSING for less in self.less)
+
+    @property
+    def maps(self) -> bool:
+        """Whether anything would be kept in another form, or lost."""
+        return self.loses or bool(self.less)
+
+
+def plan(
+    prepared: Plan,
+    selection: Selection | None = None,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> Iterator[Foreseen]:
+    """Read every selected run, and hold it against what the destination declares.
+
+    Args:
+        prepared: from `runcast.migrate.prepare`.
+        selection: which runs; all where left out.
+        tell: called with runs done and runs in all.
+    """
+    found = list(parents_first(prepared.source.runs(selection or Selection())))
+    for number, run in enumerate(found):
+        tell(number, len(found))
+        yield _foresee(prepared, run)
+    tell(len(found), len(found))
+
+
+def _foresee(prepared: Plan, run: FoundRun) -> Foreseen:
+    entry = prepared.manifest.runs.get(run.id)
+    state: State = "new"
+    if entry is not None and entry.state != "removed":
+        state = "unchanged" if outcome.is_unchanged(entry, run) else "changed"
+        state = "conflict" if entry.state == "conflict" else state
+    foreseen = Foreseen(id=run.id, experiment=run.experiment, name=run.name, state=state, problem=run.problem)
+    blobs, features, kinds = Uncopied(), Features(), Counter[str]()
+    try:
+        for record in prepared.source.read(run, blobs):
+            features.take(record)
+            _count(kinds, foreseen, record)
+    except (RuncastError, OSError) as error:
+        foreseen.state, foreseen.problem = "unreadable", redact_text(str(error))
+    foreseen.kinds, foreseen.bytes, foreseen.uses = dict(kinds), blobs.bytes, dict(features.uses)
+    foreseen.less = list(less(features.uses, prepared.destination.backend.capabilities))
+    return foreseen
+
+
+def _count(kinds: Counter[str], foreseen: Foreseen, record: Record) -> None:
+    if isinstance(record, Lost):
+        if len(foreseen.lost) < 20:
+            foreseen.lost.append(f"{record.key}: {record.reason}" if record.key else record.reason)
+        return
+    kinds[kind(record)] += len(record.values) if isinstance(record, Metrics) else 1
+
+
+def less(uses: Counter[str], capabilities: Capabilities) -> Iterator[Less]:
+    """Which of the used features a destination holds less than natively, the worst first."""
+    found = []
+    for feature, field in type(capabilities).model_fields.items():
+        support = getattr(capabilities, feature)
+        if uses[feature] and support.level != "native":
+            text = field.description or feature
+            found.append(
+                Less(
+                    feature=feature,
+                    description=text,
+                    uses=uses[feature],
+                    level=support.level,
+                    note=support.note,
+                )
+            )
+    yield from sorted(found, key=lambda less: less.level not in _LOSING)

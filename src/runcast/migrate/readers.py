@@ -1,0 +1,140 @@
+"""Who reads: this process, processes of this machine, or an engine that spans several."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from runcast.errors import ConfigError
+from runcast.migrate import work
+from runcast.migrate.stage import Staged
+from runcast.plugins.source import FoundRun
+
+LOST = "the process that read it ended without a word (out of memory?)"
+
+
+class Readers:
+    """Stages runs and gives what each came to, in their order, so that parents come before their children.
+
+    Args:
+        root: folder of the journals.
+        where: the source's address.
+        jobs: processes of this machine; 1 reads in this one.
+        executor: reads in place of those.
+    """
+
+    def __init__(self, root: Path, where: str, jobs: int, executor: Executor | None = None) -> None:
+        self._stage = partial(work.stage_run, str(root.absolute()), where, str(Path.cwd()))
+        self._jobs = jobs
+        self._executor = executor
+        self._own: ProcessPoolExecutor | None = None
+        self._records = 0
+        context = multiprocessing.get_context("spawn")  # so that they inherit neither threads nor locks
+        self._context: Any = context
+        self._read: Any = context.Value("q", 0) if jobs > 1 and executor is None else None
+        self._stop: Any = context.Value("b", 0) if self._read is not None else None
+
+    @property
+    def records(self) -> int:
+        """Records read so far, also of runs that are not done with; an executor from outside tells none."""
+        return self._records if self._read is None else int(self._read.value)
+
+    def stage(
+        self, due: list[FoundRun], meanwhile: Callable[[], None]
+    ) -> Iterator[tuple[FoundRun, Staged | str]]:
+        """Each run with what staging it came to, or why it failed; `meanwhile` is called all the time."""
+        if self._jobs == 1 and self._executor is None:
+            yield from self._here(due, meanwhile)
+            return
+        left, alone = list(due), False
+        while left:
+            pool = self._pool()
+            futures = [pool.submit(self._stage, run) for run in (left[:1] if alone else left)]
+            for future in futures:
+                outcome = self._outcome(future, meanwhile)
+                if outcome is None and not alone:
+                    # One of them took the pool with it; nobody knows which, so the first is tried by itself.
+                    alone = True
+                    break
+                yield left.pop(0), outcome or LOST
+                alone = False
+            self._renew()
+
+    def _here(
+        self, due: list[FoundRun], meanwhile: Callable[[], None]
+    ) -> Iterator[tuple[FoundRun, Staged | str]]:
+        def tell(records: int) -> None:
+            self._records += records
+            meanwhile()
+
+        for run in due:
+            meanwhile()
+            try:
+                yield run, self._stage(run, tell)
+            except work.Failed as failure:
+                yield run, str(failure)
+
+    def _outcome(self, future: Future[Staged], meanwhile: Callable[[], None]) -> Staged | str | None:
+        """None where its process died."""
+        while not wait([future], timeout=0.1).done:
+            meanwhile()
+        try:
+            return future.result()
+        except work.Failed as failure:
+            return str(failure)
+        except BrokenExecutor:
+            return None
+        except Exception as error:  # the engine's own, such as a worker that it lost too often
+            return f"{type(error).__name__}: {error}"
+
+    def _pool(self) -> Executor:
+        if self._executor is not None:
+            return self._executor
+        if self._own is None:
+            self._own = ProcessPoolExecutor(
+                self._jobs, self._context, initializer=work.begin, initargs=(self._read, self._stop)
+            )
+        return self._own
+
+    def _renew(self) -> None:
+        if self._own is not None:
+            self._own.shutdown(wait=False, cancel_futures=True)
+            self._own = None
+
+    def close(self) -> None:
+        """End the processes; a run that is being read stops at its next record."""
+        if self._stop is not None:
+            self._stop.value = 1
+        self._renew()
+        work.forget()
+
+
+@contextlib.contextmanager
+def connected(engine: str) -> Iterator[Executor]:
+    """An executor of another engine: ``dask://HOST:PORT`` of its scheduler.
+
+    Its workers must see the same files under the same paths, and have the source's credentials themselves.
+
+    Raises:
+        ConfigError: it is no such address, the package is missing, or nobody answers.
+    """
+    scheme, separator, place = engine.partition("://")
+    if scheme != "dask" or not separator or not place:
+        raise ConfigError(f"--executor {engine!r}: write dask://HOST:PORT")
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ConfigError("--executor dask://: pip install 'runcast[dask]'") from None
+    try:
+        client = Client(f"tcp://{place}", timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--executor {engine}: no dask scheduler answers: {error}") from None
+    try:
+        yield client.get_executor(pure=False, retries=1)
+    finally:
+        client.close()

@@ -1,0 +1,169 @@
+"""Migrations that are killed at random points, and what the target is in the end.
+
+``python -m tests.migrate.killing [KILLS] [SEED]``, or ``make soak-migrate``: every direction in turn, until
+so many processes were killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+import runcast
+from runcast.formats import wandb_log
+from runcast.formats.tfevents import FrameReader
+from runcast.journal import Blobs
+from runcast.migrate.content import Content, Uncopied
+from runcast.plugins.source import Selection
+from runcast.sources.local import LocalSource
+
+DIRECTIONS = ("local", "tensorboard", "wandb")
+"""Destinations; the source is a folder of journals, the one that every destination can be filled from."""
+
+
+def fill(root: Path, runs: int = 5, points: int = 1500) -> None:
+    """Make a source: runs with params, tags, metrics, text and files."""
+    for number in range(runs):
+        run = runcast.start(
+            "exp", name=f"r{number}", params={"lr": 0.1 * number}, tags={"n": str(number)},
+            backends=["local"], config={"dir": str(root), "delivery": "later", "capture": False},
+        )  # fmt: skip
+        for step in range(points):
+            run.log({"loss": 1 / (step + 1), "acc": step}, step=step)
+        run.log({"words": runcast.Text(f"hello {number}")}, step=0)
+        file = root / f"file{number}"
+        file.write_bytes(os.urandom(1000))
+        run.log_artifact(file, name="weights", type="model")
+        run.finish(timeout=0)
+
+
+def command(folder: Path, dest: str, jobs: int) -> tuple[list[str], dict[str, str]]:
+    """How to migrate ``folder/source``, and in which environment."""
+    places = {"local": "there", "tensorboard": "tb", "wandb": "wandb"}
+    where = f"{dest}:{folder / places[dest]}"
+    source = f"local:{folder.parent / 'source'}"
+    arguments = ["migrate", source, where, "--jobs", str(jobs), "--json"]
+    environment = {**os.environ, "RUNCAST_DIR": str(folder / "rc"), "WANDB_DIR": str(folder)}
+    return [sys.executable, "-c", "from runcast.cli import main; main()", *arguments], environment
+
+
+def digest(folder: Path, dest: str) -> str:
+    """Of all that the target holds: how many runs, and what is in each."""
+    if dest == "local":
+        source = LocalSource(str(folder / "there"))
+        found = list(source.runs(Selection()))
+        contents = [run.id + Content.of(source.read(run, Uncopied())).fingerprint() for run in found]
+        known = sorted(info.id for info in runcast.runs(dir=folder / "there"))
+        assert known == sorted(run.id for run in found), "the catalog's runs are those of the journals"
+        for run in found:  # every file is there
+            for record in source.read(run, Blobs(folder / "copied")):
+                assert record.__struct_config__.tag != "lost", record
+        return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
+    root = folder / ("tb" if dest == "tensorboard" else "wandb")
+    sha = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()):
+        sha.update(f"{path.relative_to(root)}\0".encode())
+        sha.update(hashlib.sha256(_content(path, folder)).digest())
+    return sha.hexdigest()
+
+
+def _content(path: Path, folder: Path) -> bytes:
+    """What a file says, but for the names of this machine's folders and of the processes that wrote it."""
+    if path.suffix == ".wandb":
+        data = "\n".join(repr(entry) for entry in wandb_log.read(path)).encode("utf-8", "surrogatepass")
+    elif path.name.startswith("events.out.tfevents."):
+        with path.open("rb") as file:
+            data = b"\n".join(repr(event).encode() for event in FrameReader(file))
+    else:
+        data = path.read_bytes()
+    marker = path.parent / "runcast.json"
+    for writer in json.loads(marker.read_bytes())["writers"] if marker.exists() else ():
+        data = data.replace(writer.encode(), b"WRITER")
+    data = data.replace(str(folder).encode(), b"FOLDER")
+    data = re.sub(rb"client_id='[0-9a-f]+'", b"client_id=ID", data)  # of the writer, too
+    return re.sub(rb"migrations/[0-9a-f]{8}", b"migrations/ID", data)
+
+
+def kill_some(folder: Path, dest: str, jobs: int, within: float, rng: random.Random) -> bool:
+    """Start a migration and kill it, or a process of its own, at a random moment; False where it was over."""
+    arguments, environment = command(folder, dest, jobs)
+    process = subprocess.Popen(
+        arguments, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(rng.uniform(0.2, within))
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        children = psutil.Process(process.pid).children(recursive=True)
+        if children and rng.random() < 0.4:
+            os.kill(rng.choice(children).pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0.2, within))
+    process.kill()
+    process.wait()
+    return True
+
+
+def finish(folder: Path, dest: str, jobs: int) -> None:
+    """The same command, left alone; it may wait for what a killed one left to die."""
+    arguments, environment = command(folder, dest, jobs)
+    deadline = time.monotonic() + 120
+    while True:
+        done = subprocess.run(
+            arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            return
+        busy = "another process is at work" in done.stderr
+        if not busy or time.monotonic() > deadline:
+            raise AssertionError(f"{dest}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
+
+
+def soak(root: Path, kills: int, seed: int, directions: tuple[str, ...] = DIRECTIONS, each: int = 2) -> int:
+    """Kill until `kills` were made, `each` before a migration may end; gives how many were made.
+
+    Raises:
+        AssertionError: a target differs from that of a run that nobody killed.
+    """
+    rng = random.Random(seed)  # noqa: S311  # when to kill is no secret
+    fill(root / "source")
+    clean, length = {}, {}
+    for number, dest in enumerate(directions):
+        folder = root / f"{number:05}-clean"  # as long as the others: files have the lengths of paths in them
+        folder.mkdir()
+        began = time.monotonic()
+        finish(folder, dest, 2)
+        clean[dest], length[dest] = digest(folder, dest), time.monotonic() - began
+    made = turn = 0
+    while made < kills:
+        dest = directions[turn % len(directions)]
+        folder = root / f"{turn:05}-kills"
+        folder.mkdir()
+        jobs = rng.choice((1, 2))
+        made += sum(kill_some(folder, dest, jobs, length[dest], rng) for _ in range(each))
+        finish(folder, dest, jobs)
+        assert digest(folder, dest) == clean[dest], f"{dest} differs after kills, seed {seed}: see {folder}"
+        turn += 1
+    return made
+
+
+if __name__ == "__main__":
+    total = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    chosen = int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns() % 1_000_000
+    place = Path(tempfile.mkdtemp(prefix="runcast-soak-"))
+    print(f"seed {chosen}, in {place}", flush=True)
+    began_at = time.monotonic()
+    count = soak(place, total, chosen)
+    print(f"{count} kills, every target as of a clean migration; {time.monotonic() - began_at:.0f} s")
