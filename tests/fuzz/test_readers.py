@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,9 +44,26 @@ def in_time() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@contextmanager
+def shallow() -> Iterator[None]:
+    """Python's own limit of recursion.
+
+    Hypothesis raises it, and other packages do, beyond what the parser of JSON has stack for.
+    """
+    depth, frame = 0, sys._getframe()
+    while frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + 1000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 def attempt(name: str, data: bytes) -> None:
     """One file."""
-    with tempfile.TemporaryDirectory() as folder, in_time():
+    with tempfile.TemporaryDirectory() as folder, in_time(), shallow():
         TARGETS[name].read(data, Path(folder))
 
 
