@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +66,25 @@ class Server:
         return (self.folder / "log").read_text()
 
     def start(self) -> None:
-        """Start, and wait until it listens; it may have no model yet."""
+        """Start it; see `listening`."""
         command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLE), "app:app", "--port", "0"]
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--no-access-log"], cwd=self.folder, env=self.environment, stderr=log
             )
+
+    def listening(self) -> None:
+        """Wait until it listens; it may have no model yet."""
         found = until(lambda: re.search(r"running on http://127\.0\.0\.1:(\d+)", self.log), "it listens")
         self.port = int(found[1])
 
-    def stop(self) -> None:
-        """Stop as a service manager does, and wait for its end."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(PATIENCE)
-            self.process = None
+    def stop(self) -> int:
+        """Stop it as a service manager does; the exit code, 0 where it does not run."""
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.send_signal(signal.SIGTERM)
+        return process.wait(PATIENCE)
 
     def ask(self, method: str, path: str, body: bytes = b"") -> Reply:
         """One request on a connection of its own."""
@@ -134,6 +139,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(folder, clean | settings | trackers)
     server.start()
     try:
+        import_module("skops.io")  # takes seconds, as the server does to start
+        server.listening()
         status, answer = server.ask("POST", "/predict", json.dumps({"rows": [ROW]}).encode())
         assert status == 503
         assert "there is no model yet" in answer["detail"]
@@ -155,6 +162,7 @@ def server(served: Server) -> Server:
     """The server; it runs, and has a model."""
     if served.process is None:
         served.start()
+        served.listening()
     until(served.info, "it has a model")
     return served
 
