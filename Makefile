@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types check bench fuzz soak soak-migrate clean
+.PHONY: demo test test-slow lint types check bench fuzz soak soak-migrate clean
 
 demo: $(VENV)/.installed
 	$(BIN)/runcast demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# What takes long for what it adds: every example on every tracker, kills, servers, environments of their own.
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -18,7 +22,7 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-check: test lint types
+check: test test-slow lint types
 
 # Damages the files of every reader at random, for so long each; what fails is kept in tests/fuzz/found.
 fuzz: $(VENV)/.installed-dev

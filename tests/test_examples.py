@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from runcast.cli.app import build
 from runcast.journal import Layout
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 TRACKERS = ("local", "mlflow", "tensorboard", "wandb")
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -22,10 +20,9 @@ from pathlib import Path
 import psutil
 
 import runcast
-from runcast.formats import wandb_log
-from runcast.formats.tfevents import FrameReader
 from runcast.journal import Blobs
 from runcast.migrate.content import Content, Uncopied
+from runcast.plugins.manager import source_class
 from runcast.plugins.source import Selection
 from runcast.sources.local import LocalSource
 
@@ -71,29 +68,11 @@ def digest(folder: Path, dest: str) -> str:
             for record in source.read(run, Blobs(folder / "copied")):
                 assert record.__struct_config__.tag != "lost", record
         return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
-    root = folder / ("tb" if dest == "tensorboard" else "wandb")
-    sha = hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()):
-        sha.update(f"{path.relative_to(root)}\0".encode())
-        sha.update(hashlib.sha256(_content(path, folder)).digest())
-    return sha.hexdigest()
-
-
-def _content(path: Path, folder: Path) -> bytes:
-    """What a file says, but for the names of this machine's folders and of the processes that wrote it."""
-    if path.suffix == ".wandb":
-        data = "\n".join(repr(entry) for entry in wandb_log.read(path)).encode("utf-8", "surrogatepass")
-    elif path.name.startswith("events.out.tfevents."):
-        with path.open("rb") as file:
-            data = b"\n".join(repr(event).encode() for event in FrameReader(file))
-    else:
-        data = path.read_bytes()
-    marker = path.parent / "runcast.json"
-    for writer in json.loads(marker.read_bytes())["writers"] if marker.exists() else ():
-        data = data.replace(writer.encode(), b"WRITER")
-    data = data.replace(str(folder).encode(), b"FOLDER")
-    data = re.sub(rb"client_id='[0-9a-f]+'", b"client_id=ID", data)  # of the writer, too
-    return re.sub(rb"migrations/[0-9a-f]{8}", b"migrations/ID", data)
+    source = source_class(dest)(str(folder / {"tensorboard": "tb", "wandb": "wandb"}[dest]))
+    with contextlib.closing(source):
+        found = list(source.runs(Selection()))
+        contents = [run.name + Content.of(source.read(run, Uncopied())).fingerprint() for run in found]
+    return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
 
 
 def kill_some(folder: Path, dest: str, jobs: int, within: float, rng: random.Random) -> bool:

@@ -8,6 +8,8 @@ import pytest
 
 from .killing import soak
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("dest", ["local", "tensorboard", "wandb"])
 def test_killed_at_any_point_it_comes_to_the_same(dest: str, tmp_path: Path) -> None:

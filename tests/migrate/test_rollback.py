@@ -82,6 +82,7 @@ def test_tensorboard_folders_go_and_strangers_stay(toy: Toy, tmp_path: Path) -> 
     assert "did not write" in results["b"].reason
 
 
+@pytest.mark.slow
 def test_mlflow_runs_go_to_its_trash(toy: Toy, tmp_path: Path) -> None:
     """Its own client finds them only among the deleted; and the same runs can come again."""
     from mlflow import MlflowClient

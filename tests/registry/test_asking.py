@@ -19,6 +19,8 @@ from runcast.model_registry import Refused
 from runcast.model_registry.conditions import parse
 from runcast.plugins.registry import ModelVersion
 
+pytestmark = pytest.mark.slow
+
 
 def test_wrong_questions(world: Any) -> None:
     """Each says what is wrong and what there is; nothing is half done."""

@@ -16,6 +16,8 @@ from runcast.model_registry import ModelRegistry
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.moving import Moving
 
+pytestmark = pytest.mark.slow
+
 FREE = Policy(in_order=False)
 
 

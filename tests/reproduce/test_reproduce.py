@@ -16,6 +16,8 @@ import pytest
 from runcast import catalog
 from runcast.reproduce.past import read
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from .conftest import Repo
 

@@ -18,6 +18,8 @@ from runcast.model_registry import ModelRegistry
 
 from .conftest import ROW, Server, send, until
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_prediction_is_the_models_own(server: Server, registry: ModelRegistry) -> None:
     """Scores and classes over HTTP are those of the version that it names, called directly."""

@@ -23,6 +23,8 @@ from runcast.sources.mlflow import MlflowSource
 from runcast.testing import golden
 from runcast.testing.courier import Courier
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(database: Callable[..., Path]) -> Iterator[str]:

@@ -20,6 +20,8 @@ from runcast.sources.wandb import WandbSource
 from runcast.testing import STORIES, Courier
 from wandb_server import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(nobody: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
