@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,8 +29,12 @@ settings.register_profile(
 
 @pytest.fixture(autouse=True)
 def little_memory() -> Iterator[None]:
-    """A huge allocation fails at once, instead of dragging the machine down."""
+    """A huge allocation fails at once, instead of dragging the machine down.
+
+    The limit is on top of what other tests have mapped: without room, the stack itself could not grow.
+    """
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)

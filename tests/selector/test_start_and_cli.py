@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import pexpect
@@ -115,7 +116,8 @@ def test_select_refuses_a_wrong_word() -> None:
 
 def test_select_asks_on_a_terminal() -> None:
     """Four questions, each with a default; a wrong word is asked again."""
-    child = pexpect.spawn("runcast", ["select"], encoding="utf-8", timeout=30, dimensions=(60, 160))
+    program = ["-c", "from runcast.cli import main; main()", "select"]
+    child = pexpect.spawn(sys.executable, program, encoding="utf-8", timeout=30, dimensions=(60, 160))
     child.expect("How many people")
     child.sendline("5")
     child.expect("What may it cost")
