@@ -15,12 +15,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runcast.artifacts import Reference
 from runcast.errors import ConfigError, DeliveryError, Halt, Reject, Retry, RuncastError, UsageError
 from runcast.run import Run
 from runcast.starting import current_run, log, start
 
 if TYPE_CHECKING:
+    from runcast.artifacts import Reference
     from runcast.catalog import runs
     from runcast.media import (
         Audio,
@@ -92,6 +92,7 @@ __all__ = [
 
 
 _LAZY = {
+    "Reference": "runcast.artifacts",
     "reproducible": "runcast.reproduce.scope",
     "load_model": "runcast.models",
     "registry": "runcast.model_registry",

@@ -348,6 +348,12 @@ def kind(record: Record) -> str:
     return str(type(record).__struct_config__.tag)
 
 
+def files_of(record: Record) -> list[FileRef]:
+    """Every file that a record of any kind names, in its order."""
+    one: FileRef | None = getattr(record, "file", None)
+    return [*([one] if one is not None else []), *getattr(record, "files", ())]
+
+
 def split(record: Record) -> list[Record]:
     """One record per name, so that a poisonous name can be told from its neighbours.
 

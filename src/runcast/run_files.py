@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runcast import artifacts, normalize
+from runcast import normalize
 from runcast.errors import UsageError
 from runcast.journal import Blobs, Layout, digest
 from runcast.normalize import Problem
@@ -73,6 +73,8 @@ class RunFiles:
         if blobs is None:
             return None
         now = time.time_ns()
+        from runcast import artifacts  # scripts without files need not wait for it
+
         title, problems = self._title(path, name)
         try:
             files, left_out = artifacts.collect(
@@ -245,6 +247,8 @@ class RunFiles:
         return Layout(self._config.base / self._config.settings.dir)
 
     def _title(self, path: Any, name: str | None) -> tuple[str, list[Problem]]:
+        from runcast import artifacts
+
         if name is None:
             alone = isinstance(path, (str, os.PathLike)) and not artifacts.is_uri(path)
             name = artifacts.name_of(path) if alone else _last(path)
@@ -253,6 +257,8 @@ class RunFiles:
 
 
 def _last(path: Any) -> str:
+    from runcast import artifacts
+
     if isinstance(path, (str, artifacts.Reference)):
         try:
             return artifacts.reference(path).path.rpartition("/")[2]

@@ -20,7 +20,7 @@ from runcast.journal import Blobs, JournalReader, Layout
 from runcast.migrate.content import Content
 from runcast.plugins.manager import backend_class, source_class, source_names
 from runcast.plugins.source import Selection
-from runcast.records import Record, RunFinished, RunStarted
+from runcast.records import Record, RunFinished, RunStarted, files_of
 from runcast.testing import strategies
 from runcast.testing.courier import Courier
 from runcast.testing.golden import STORIES, Story
@@ -114,8 +114,7 @@ def _unplaced(record: Record) -> Record:
 def _contents(records: list[Record], blobs: Blobs) -> dict[str, bytes]:
     found = {}
     for record in records:
-        one = getattr(record, "file", None)
-        for file in [*([one] if one else []), *getattr(record, "files", ())]:
+        for file in files_of(record):
             path = blobs.path(file.sha256) if file.sha256 else None
             if path is not None and path.is_file():
                 found[file.sha256] = path.read_bytes()

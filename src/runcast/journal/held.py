@@ -24,7 +24,7 @@ import msgspec
 from runcast.journal.blobs import CHUNK, Blobs
 from runcast.journal.fileops import write_atomically
 from runcast.journal.layout import make_private
-from runcast.records import FileRef, Record
+from runcast.records import FileRef, Record, files_of
 
 FICLONE = 0x40049409
 """``ioctl`` of Linux that makes one file share another's blocks (linux/fs.h)."""
@@ -159,7 +159,7 @@ def digest(files: list[FileRef]) -> str:
 
 def held_bytes(record: Record) -> int:
     """How many bytes `settle` may have to read for this record."""
-    return sum(file.size for file in _files(record) if file.held)
+    return sum(file.size for file in files_of(record) if file.held)
 
 
 def settle(record: _R, blobs: Blobs) -> _R:
@@ -170,7 +170,7 @@ def settle(record: _R, blobs: Blobs) -> _R:
     Raises:
         OSError: a snapshot cannot be read, or the disk is full.
     """
-    if not any(file.held for file in _files(record)):
+    if not any(file.held for file in files_of(record)):
         return record
     changes: dict[str, Any] = {}
     if getattr(record, "file", None) is not None:
@@ -181,11 +181,6 @@ def settle(record: _R, blobs: Blobs) -> _R:
             changes["digest"] = digest(changes["files"])
     settled: _R = msgspec.structs.replace(record, **changes)
     return settled
-
-
-def _files(record: Any) -> list[FileRef]:
-    one = getattr(record, "file", None)
-    return [*([one] if one is not None else []), *getattr(record, "files", ())]
 
 
 def _settled(file: FileRef, blobs: Blobs) -> FileRef:

@@ -17,7 +17,7 @@ from runcast.config import load
 from runcast.errors import ConfigError, JournalError, SourceError
 from runcast.journal import Blobs, JournalReader, Layout, ends, segment_paths, settle
 from runcast.plugins.source import FoundRun, Selection, Source
-from runcast.records import FileRef, Lost, Record, RunFinished, RunStarted, Status
+from runcast.records import Lost, Record, RunFinished, RunStarted, Status, files_of
 
 
 class LocalSource(Source):
@@ -90,7 +90,7 @@ class LocalSource(Source):
 
     def _carried(self, run: FoundRun, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
         """The record without its writer, after its files; a `Lost` for each that is gone."""
-        for file in _files(record):
+        for file in files_of(record):
             if file.sha256 and not file.uri and (problem := _carry(file, own, blobs)):
                 yield Lost(time=record.time, key=file.path, reason=problem)
         record = msgspec.structs.replace(record, writer="", seq=0)
@@ -109,8 +109,3 @@ def _carry(file: FileRef, own: Blobs, blobs: Blobs) -> str:
     except OSError as error:
         return f"the content of {file.path} is gone from {own.root}: {error.strerror or error}"
     return "" if found == file.sha256 else f"the content of {file.path} in {own.root} is not what was logged"
-
-
-def _files(record: Record) -> list[FileRef]:
-    one = getattr(record, "file", None)
-    return [*([one] if one is not None else []), *getattr(record, "files", ())]
