@@ -117,7 +117,9 @@ def test_select_refuses_a_wrong_word() -> None:
 def test_select_asks_on_a_terminal() -> None:
     """Four questions, each with a default; a wrong word is asked again."""
     program = ["-c", "from runcast.cli import main; main()", "select"]
-    child = pexpect.spawn(sys.executable, program, encoding="utf-8", timeout=30, dimensions=(60, 160))
+    child = pexpect.spawn(
+        sys.executable, program, encoding="utf-8", timeout=30, dimensions=(60, 160), use_poll=True
+    )
     child.expect("How many people")
     child.sendline("5")
     child.expect("What may it cost")

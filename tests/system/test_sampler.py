@@ -64,12 +64,22 @@ def test_children_count(tmp_path: Path) -> None:
 
 def test_a_peak_between_two_looks_is_seen(tmp_path: Path) -> None:
     """The kernel remembers the most that the process itself has had."""
-    sampler = Sampler(os.getpid(), tmp_path)
-    before = sampler.look()["process/memory_bytes"]
-    hog = bytearray(b"1" * (96 << 20))
-    del hog
+    code = "input()\nx = bytearray(b'1' * (96 << 20))\ndel x\nprint(flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        sampler = Sampler(child.pid, tmp_path)
+        before = sampler.look()["process/memory_bytes"]
+        child.stdin.write("\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        found = sampler.look()
+        child.communicate("\n")
 
-    assert sampler.look()["peak/process/memory_bytes"] >= before + (80 << 20)
+    assert found["process/memory_bytes"] < before + (40 << 20)
+    assert found["peak/process/memory_bytes"] >= before + (80 << 20)
 
 
 def test_peaks_and_sums_go_on(tmp_path: Path) -> None:
