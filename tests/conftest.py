@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 SUPPORT = Path(__file__).parent / "support"
 
@@ -42,11 +44,27 @@ def private_world(
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     yield
-    from runcast import starting
+    from runcast import session, starting
 
     for run in starting._current:
         run.finish(timeout=0)
     starting._current.clear()
+    session.close_all()
+
+
+_engines: weakref.WeakSet[sqlalchemy.Engine] = weakref.WeakSet()
+sqlalchemy.event.listen(
+    sqlalchemy.Engine, "engine_connect", lambda connection: _engines.add(connection.engine)
+)
+
+
+@pytest.fixture(autouse=True)
+def databases_are_let_go() -> Iterator[None]:
+    """MLflow keeps every store that it has ever seen: its connections, and what it compiled for them."""
+    yield
+    for engine in _engines:
+        engine.dispose()
+        engine.clear_compiled_cache()
 
 
 @pytest.fixture

@@ -176,6 +176,16 @@ def session(directory: Path) -> Session:
     return _sessions[key]
 
 
+def close_all() -> None:
+    """Close every session; couriers go on with what is left, and whoever comes next opens a session anew."""
+    for session in _sessions.values():
+        session.close()
+    _sessions.clear()
+    for lock in _locks:
+        lock.release()
+    _locks.clear()
+
+
 def on_exit(ending: Ending) -> None:
     """Have a run ended at the end of the process."""
     _open_runs.append(ending)
@@ -224,10 +234,7 @@ def _at_exit() -> None:
         for ending in endings:
             ending.wait(time.monotonic() - began)
     finally:
-        for session in _sessions.values():
-            session.close()
-        for lock in _locks:
-            lock.release()
+        close_all()
 
 
 def _forget_after_fork() -> None:

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,14 @@ class Delivery:
         self.state = "{}"
         self.changes: list[Change] = []
         self.backend: TensorBoardBackend | None = None
+        self.dead: list[TensorBoardBackend] = []
         self.ref = Ref("")
         self.parent: Ref | None = None
 
     def open(self, save: bool = True) -> "Delivery":
-        """Open a new instance from the state saved last."""
+        """Open a new instance from the state saved last; one that is open dies as it is."""
+        if self.backend is not None:
+            self.dead.append(self.backend)
         self.backend = TensorBoardBackend(TensorBoardOptions())
         self.opened = OpenRun(
             id=self.run,
@@ -85,6 +88,12 @@ class Delivery:
         assert self.backend is not None
         self.backend.close()
         self.backend = None
+
+    def bury(self) -> None:
+        """Let go of what all instances hold; nothing is looked at afterwards."""
+        for backend in (*self.dead, *([self.backend] if self.backend is not None else [])):
+            with suppress(OSError):
+                backend.close()
 
     def file(self, path: str, content: bytes, mode: int = 0o400) -> FileRef:
         """A file in the journal's blobs."""
@@ -160,8 +169,7 @@ def delivery(tmp_path: Path) -> Iterator[Callable[..., Delivery]]:
 
     yield make
     for one in made:
-        if one.backend is not None:
-            one.close()
+        one.bury()
 
 
 class Server:
