@@ -15,13 +15,11 @@ from runcast.records import Artifact, FileRef, Input, Model, Record
 from runcast.redact import redact_text
 
 if TYPE_CHECKING:
-    from runcast.artifacts import Reference, StoredArtifact
+    from runcast.artifacts import Source, StoredArtifact
     from runcast.config import Config
     from runcast.journal import JournalWriter
     from runcast.session import Session
     from runcast.trouble import Trouble
-
-    Source = str | os.PathLike[str] | Reference
 
 
 class RunFiles:
