@@ -31,7 +31,7 @@ from runcast.formats.wandb_log.entries import (
     Stats,
     Summary,
 )
-from runcast.formats.wandb_log.fast import kind_of, leaves, row
+from runcast.formats.wandb_log.fast import kind_of, leaves, row, rows
 from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame, payloads
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "payloads",
     "read",
     "row",
+    "rows",
     "scan",
 ]
 

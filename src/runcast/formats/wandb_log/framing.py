@@ -21,6 +21,7 @@ FILE_HEADER = b":W&B" + struct.pack("<HB", 0xBEE1, 0)
 BLOCK = 32768
 _WINDOW = 32 * BLOCK
 _CHUNK = struct.Struct("<IHB")
+_unpack, crc32 = _CHUNK.unpack_from, zlib.crc32
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 
@@ -71,57 +72,78 @@ def payloads(log: BinaryIO, size: int | None = None, start: int = 0) -> Iterator
         size: where to stop, of a log that still grows; at its end where left out.
         start: where to begin, the beginning of a block.
     """
-    begun: int | None = None
-    parts: list[bytes] = []
-    for at, chunk in _chunks(log, size, start):
-        if isinstance(chunk, Damage):
-            yield chunk
-            begun = None
-            continue
-        kind, body = chunk
-        if kind == _FULL:
-            if begun is not None:
-                yield Damage(begun, "the record's end is missing")
-                begun = None
-            yield body
-        elif kind == _FIRST:
-            if begun is not None:
-                yield Damage(begun, "the record's end is missing")
-            begun, parts = at, [body]
-        elif begun is None:
-            yield Damage(at, "the record's beginning is missing")
-        else:
-            parts.append(body)
-            if kind == _LAST:
-                yield b"".join(parts)
-                begun = None
-    if begun is not None:
-        yield Damage(begun, "the record's end is missing")
-
-
-def _chunks(log: BinaryIO, size: int | None, start: int) -> Iterator[tuple[int, tuple[int, bytes] | Damage]]:
-    """Every chunk, or why there is none, with its offset."""
-    base = start
-    log.seek(start)
-    if not start and log.read(len(FILE_HEADER)) != FILE_HEADER:
-        yield 0, Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
+    if not start and not _has_header(log):
+        yield Damage(0, "no .wandb file: the first 7 bytes are not W&B's header")
         return
     log.seek(start)
+    base = start
+    joiner = _Joiner()
     while window := log.read(_WINDOW if size is None else max(0, min(_WINDOW, size - base))):
         at = 0 if base else len(FILE_HEADER)
-        while at < len(window):
+        length = len(window)
+        while at < length:
             left = BLOCK - at % BLOCK
             if left < _CHUNK.size:
                 at += left
                 continue
+            # Nearly every chunk is whole and a record of its own; its type and data lie side by side.
+            if length - at >= _CHUNK.size and joiner.begun is None:
+                crc, part, kind = _unpack(window, at)
+                after = at + 7 + part
+                is_whole = kind == _FULL and part <= left - 7 and after <= length
+                if is_whole and crc32(window[at + 6 : after]) == crc:
+                    yield window[at + 7 : after]
+                    at = after
+                    continue
             chunk = _read_chunk(window, at, left)
-            if isinstance(chunk, Damage):
-                yield base + at, Damage(base + at, chunk.reason)
-                at += left
+            yield from joiner.take(base + at, chunk)
+            at += left if isinstance(chunk, Damage) else _CHUNK.size + len(chunk[1])
+        base += length
+    yield from joiner.end()
+
+
+def _has_header(log: BinaryIO) -> bool:
+    log.seek(0)
+    return log.read(len(FILE_HEADER)) == FILE_HEADER
+
+
+class _Joiner:
+    """Makes payloads of chunks.
+
+    Attributes:
+        begun: offset of the first chunk of a payload whose last has not come.
+    """
+
+    def __init__(self) -> None:
+        self.begun: int | None = None
+        self._parts: list[bytes] = []
+
+    def take(self, at: int, chunk: tuple[int, bytes] | Damage) -> Iterator[bytes | Damage]:
+        """One more chunk, or why there is none."""
+        if isinstance(chunk, Damage):
+            yield Damage(at, chunk.reason)
+            self.begun = None
+            return
+        kind, body = chunk
+        if kind in (_FULL, _FIRST):
+            yield from self.end()
+            if kind == _FULL:
+                yield body
             else:
-                yield base + at, chunk
-                at += _CHUNK.size + len(chunk[1])
-        base += len(window)
+                self.begun, self._parts = at, [body]
+        elif self.begun is None:
+            yield Damage(at, "the record's beginning is missing")
+        else:
+            self._parts.append(body)
+            if kind == _LAST:
+                self.begun = None
+                yield b"".join(self._parts)
+
+    def end(self) -> Iterator[Damage]:
+        """Nothing more comes of the payload that is open, if one is."""
+        if self.begun is not None:
+            yield Damage(self.begun, "the record's end is missing")
+            self.begun = None
 
 
 def _read_chunk(log: bytes, at: int, left: int) -> tuple[int, bytes] | Damage:

@@ -9,16 +9,18 @@ from typing import Any
 
 from runcast.errors import SourceError
 from runcast.formats import wandb_log
-from runcast.formats.wandb_log.fast import put
 from runcast.plugins.source import FoundRun
 from runcast.records import Define, System
 from runcast.sources.wandb import folder, surroundings
 from runcast.sources.wandb.about import About, Event, Held, HeldFile, Missing, Row
 from runcast.sources.wandb.folder import FolderFiles
+from runcast.sources.wandb.summary import Changes
 
 _HISTORY, _SUMMARY, _STATS, _ARTIFACT, _OUTPUT = 2, 3, 7, 8, 13
-_WHOLE = (_SUMMARY, 5, 12, 17, 18, 26)
-"""Kinds that say what the run is as a whole."""
+_WHOLE = (5, 12, 17, 18, 26)
+"""Kinds that say what the run is as a whole, beside the summary."""
+_TOGETHER = 32 << 10
+"""Bytes of rows that are decoded at once."""
 _BAD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
@@ -67,56 +69,95 @@ class LoggedRun:
         self.files = FolderFiles([path.parent for path in paths])
         self._gathered = _Gathered(id_)
         for path in paths:
-            for payload in self._payloads(path):
-                self._gathered.take(payload)
+            for kind, begin, end, payload in self._said(path):
+                self._gathered.take(kind, begin, end, payload)
+        self._printed = self._gathered.printed
         self.about = self._gathered.about()
         status, _ = folder.ending(paths)
         word = self.about.own.get("status")
         self.about.status = status if status != "failed" or word != "crashed" else "crashed"
         self.about.console = self._console
 
-    def _payloads(self, path: Path) -> Iterator[tuple[int, int, int, bytes] | wandb_log.Damage]:
-        """Kind, beginning and end of what each record says, and the record."""
+    def _said(self, path: Path) -> Iterator[tuple[int, int, int, bytes]]:
+        """Kind, beginning and end of what each record but rows says, and the record; no damage."""
+        kind_of = wandb_log.kind_of
         with path.open("rb") as stream:
             for payload in wandb_log.payloads(stream, self._sizes[path]):
                 if isinstance(payload, wandb_log.Damage):
-                    yield payload
                     continue
                 try:
-                    yield *wandb_log.kind_of(payload), payload
-                except ValueError as error:
-                    yield wandb_log.Damage(-1, str(error))
+                    kind, begin, end = kind_of(payload)
+                except ValueError:
+                    continue
+                if kind != _HISTORY:
+                    yield kind, begin, end, payload
 
     def events(self) -> Iterator[Event]:
         """Rows, looks at the machine, artifacts and damage, in the order of the log."""
         for path in self._sizes:
-            live = self.about.status == "running"
-            end = self._sizes[path]
-            for found in self._payloads(path):
-                if isinstance(found, wandb_log.Damage):
-                    cut = found.reason.startswith(("cut", "the record's end"))
-                    if not (live and cut and end - found.at < wandb_log.BLOCK):  # it is being written
-                        yield Missing(f"{path.name} at byte {found.at}: {found.reason}")
-                    continue
-                kind, begin, stop, payload = found
+            with path.open("rb") as stream:
+                yield from self._events(wandb_log.payloads(stream, self._sizes[path]), path)
+
+    def _events(self, payloads: Iterator[bytes | wandb_log.Damage], path: Path) -> Iterator[Event]:
+        kind_of = wandb_log.kind_of
+        waiting: list[bytes] = []
+        size = 0
+        for payload in payloads:
+            event: Iterator[Event] = iter(())
+            if isinstance(payload, wandb_log.Damage):
+                event = self._damage(payload, path)
+            else:
+                try:
+                    kind, begin, end = kind_of(payload)
+                except ValueError as error:
+                    event = self._damage(wandb_log.Damage(-1, str(error)), path)
+                    kind = 0
                 if kind == _HISTORY:
-                    try:
-                        yield Row(wandb_log.row(payload, begin, stop))
-                    except _BAD as error:
-                        yield Missing(f"{path.name}: a row that cannot be decoded: {error}")
+                    waiting.append(payload[begin:end])
+                    size += end - begin
+                    if size < _TOGETHER:
+                        continue
                 elif kind in (_STATS, _ARTIFACT):
-                    yield from _event(wandb_log.entry(payload), path)
+                    event = _event(wandb_log.entry(payload), path)
+                elif kind:
+                    continue
+            yield from _rows(waiting, path)
+            waiting, size = [], 0
+            yield from event
+        yield from _rows(waiting, path)
+
+    def _damage(self, found: wandb_log.Damage, path: Path) -> Iterator[Missing]:
+        cut = found.reason.startswith(("cut", "the record's end"))
+        being_written = self.about.status == "running" and self._sizes[path] - found.at < wandb_log.BLOCK
+        if not (cut and being_written):
+            yield Missing(f"{path.name} at byte {found.at}: {found.reason}")
 
     def _console(self) -> Path | None:
+        if not self._printed:
+            return None
         place = self._scratch / "output.log"
         with place.open("wb") as out:
             for path in self._sizes:
-                for found in self._payloads(path):
-                    if isinstance(found, tuple) and found[0] == _OUTPUT:
-                        entry = wandb_log.entry(found[3])
+                for kind, _, _, payload in self._said(path):
+                    if kind == _OUTPUT:
+                        entry = wandb_log.entry(payload)
                         if isinstance(entry, wandb_log.Output):
                             out.write(entry.text.encode("utf-8", "surrogateescape"))
         return place if place.stat().st_size else None
+
+
+def _rows(contents: list[bytes], path: Path) -> Iterator[Event]:
+    """What history records say: all at once, or, where one of them is odd, one by one."""
+    if (together := wandb_log.rows(contents)) is not None:
+        yield from map(Row, together)
+        return
+    for content in contents:
+        try:
+            values = wandb_log.row(content)
+        except _BAD as error:
+            yield Missing(f"{path.name}: a row that cannot be decoded: {error}")
+        else:
+            yield Row(values)
 
 
 def _event(entry: wandb_log.Entry | wandb_log.Damage, path: Path) -> Iterator[Event]:
@@ -154,33 +195,34 @@ def _held_file(file: wandb_log.ManifestEntry) -> HeldFile:
 
 
 class _Gathered:
-    """What the records say of the run as a whole, the later ones over the earlier."""
+    """What the records say of the run as a whole, the later ones over the earlier.
+
+    Attributes:
+        printed: whether the script printed anything.
+    """
 
     def __init__(self, id_: str) -> None:
         self._id = id_
         self._run = wandb_log.Run(run_id=id_)
         self._config: dict[str, Any] = {}
-        self._summary: dict[str | tuple[str, ...], bytes | None] = {}
+        self._summary = Changes()
+        self.printed = False
         self._metrics: dict[str, wandb_log.Metric] = {}
         self._environment: dict[str, Any] = {}
         self._username = ""
         self._exit: wandb_log.Exit | None = None
         self._first = 0
 
-    def take(self, found: tuple[int, int, int, bytes] | wandb_log.Damage) -> None:
-        """One record."""
-        if isinstance(found, wandb_log.Damage) or found[0] not in _WHOLE:
+    def take(self, kind: int, begin: int, end: int, payload: bytes) -> None:
+        """One record; see `kind_of`."""
+        if kind == _SUMMARY:
+            self._summary.take(payload[begin:end])
             return
-        kind, begin, end, payload = found
-        if kind == _SUMMARY and (leaves := wandb_log.leaves(payload, begin, end)) is not None:
-            self._summary.update(leaves)
+        self.printed = self.printed or kind == _OUTPUT
+        if kind not in _WHOLE:
             return
         entry = wandb_log.entry(payload)
-        if isinstance(entry, wandb_log.Summary):
-            self._summary |= {key: json.dumps(value).encode() for key, value in entry.update.items()}
-            for key in entry.remove:
-                self._summary = {p: raw for p, raw in self._summary.items() if not _below(p, key)}
-        elif isinstance(entry, wandb_log.Config):
+        if isinstance(entry, wandb_log.Config):
             merge(self._config, entry.update)
             for key in entry.remove:
                 _remove(self._config, key)
@@ -202,16 +244,11 @@ class _Gathered:
         ended = None
         if self._exit is not None:
             ended = (run.start_ns or start) + self._exit.runtime * 10**9
-        summary: dict[str, Any] = {}
-        for path, raw in self._summary.items():
-            try:
-                put(summary, path, json.loads(raw or b"null"))
-            except ValueError:
-                continue
         return About(
             id=self._id, entity=run.entity, project=run.project, name=run.name, group=run.group,
             job_type=run.job_type, notes=run.notes, tags=list(run.tags), host=run.host, user=self._username,
-            sweep=run.sweep, started=start, ended=ended, config=self._config, summary=summary,
+            sweep=run.sweep, started=start, ended=ended, config=self._config,
+            summary=self._summary.value(),
             defined=[define for metric in self._metrics.values() if (define := _define(metric, start))],
             axes={_plain(m): _dots(m.step_metric) for m in self._metrics.values() if m.step_metric},
             environment=self._environment,
@@ -232,11 +269,6 @@ def _plain(metric: wandb_log.Metric) -> str:
 
 def _dots(name: str) -> str:
     return name.replace("\\.", ".")
-
-
-def _below(path: str | tuple[str, ...], key: str) -> bool:
-    whole = path if isinstance(path, str) else ".".join(path)
-    return whole == key or whole.startswith(f"{key}.")
 
 
 def merge(into: dict[str, Any], update: dict[str, Any]) -> None:

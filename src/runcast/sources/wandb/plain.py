@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ _MADE = frozenset({"config.yaml", "wandb-summary.json", "wandb-metadata.json", "
 """Files that W&B's client makes of what stands in the records."""
 _GENERATED = ("run_table", "wandb-")
 """Types of artifacts that W&B makes of tables and of the history."""
-_RESERVED = ("_wandb", "_step", "_timestamp", "_runtime", TIMES)
+_RESERVED = frozenset({"_wandb", "_step", "_timestamp", "_runtime", TIMES})
 
 
 class Plain:
@@ -75,14 +75,17 @@ class Plain:
             end = max(self._about.ended or 0, self._time)
             yield RunFinished(time=end, status=self._about.status)
 
-    def take(self, event: Event) -> Iterator[Record]:
+    def take(self, event: Event) -> Iterable[Record]:
         """What one event says."""
-        if isinstance(event, Row):
-            try:
-                yield from self._row(event.values)
-            except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-                yield Lost(time=self._time, key="", reason=f"a row that cannot be understood: {error}")
-        elif isinstance(event, System):
+        if not isinstance(event, Row):
+            return self._beside(event)
+        try:
+            return self._row(event.values)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            return [Lost(time=self._time, key="", reason=f"a row that cannot be understood: {error}")]
+
+    def _beside(self, event: System | Held | Missing) -> Iterator[Record]:
+        if isinstance(event, System):
             time = event.time if 0 < event.time < 1 << 63 else self._time
             self._time = max(self._time, time)
             yield System(time=time, values=event.values)
@@ -129,34 +132,33 @@ class Plain:
             reason = "files/runcast/residual.jsonl is gone: the run comes as W&B shows it, not as it was said"
             yield Lost(time=time, key="", reason=reason)
 
-    def _row(self, values: dict[str, Any]) -> Iterator[Record]:
+    def _row(self, values: dict[str, Any]) -> list[Record]:
         step, time = step_of(values), time_of(values, self._time)
         self._time, self._step = max(self._time, time), step
+        ours = TIMES in values
+        said: list[Metrics] = self._said.metrics(values) if ours else []
         numbers: set[str] = set()
-        if TIMES in values:
-            for metrics in self._said.metrics(values):
-                numbers |= metrics.values.keys()
-                self._last.update(metrics.values)
-                yield metrics
+        for metrics in said:
+            numbers |= metrics.values.keys()
+            self._last.update(metrics.values)
         plain: dict[str, Any] = {}
         media: list[Record] = []
-        for spelled, cell in flat(values):
-            name = self._names.get(spelled, spelled)
-            if (
-                spelled in _RESERVED
-                or name in numbers
-                or (TIMES in values and spelled.startswith("runcast/"))
-            ):
+        names, last, from_server = self._names, self._last, self._about.from_server
+        for spelled, cell in flat(values) if dict in map(type, values.values()) else values.items():
+            if spelled in _RESERVED:
                 continue
-            number = as_number(cell, from_server=self._about.from_server)
-            self._last[spelled] = cell if number is None else number
+            name = names.get(spelled, spelled)
+            if ours and (name in numbers or spelled.startswith("runcast/")):
+                continue
+            number = cell if type(cell) is float else as_number(cell, from_server=from_server)
+            last[spelled] = cell if number is None else number
             if number is not None:
                 plain[name] = number
             else:
                 media += self._cells.records(name, step, time, cell)
         if plain:
-            yield Metrics(time=time, step=step, values=plain)
-        yield from media
+            return [*said, Metrics(time=time, step=step, values=plain), *media]
+        return [*said, *media]
 
     def _artifact(self, held: Held) -> Iterator[Record]:
         files: list[FileRef] = []

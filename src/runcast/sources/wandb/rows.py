@@ -13,14 +13,18 @@ from runcast.records import Metrics, Scalar
 
 _SECOND = 10**9
 _INT64 = 1 << 63
+_FIRST, _LAST = -_INT64, _INT64 - 1
 _OWN = ("_step", "_timestamp", "_runtime", TIMES)
 _BESIDE = (AXIS, CAPTION, METADATA)
+_MOST_COLUMNS = 10_000
 _FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def time_of(values: Mapping[str, Any], otherwise: int) -> int:
     """A row's time in ns since 1970; `otherwise` where it has none that makes sense."""
     stamp = values.get("_timestamp")
+    if type(stamp) is float and 1.0 < stamp < 4e9:
+        return int(stamp * _SECOND)
     if isinstance(stamp, (int, float)) and 0 < stamp < _INT64 // _SECOND:
         return int(stamp * _SECOND)
     return otherwise
@@ -33,9 +37,9 @@ def step_of(values: Mapping[str, Any]) -> int:
         ValueError: it has none.
     """
     step = values.get("_step")
-    if isinstance(step, float) and step.is_integer():
+    if type(step) is float and step.is_integer():
         step = int(step)
-    if type(step) is not int or not -_INT64 <= step < _INT64:
+    if type(step) is not int or not _FIRST <= step <= _LAST:
         raise ValueError(f"a row without a step that is an integer of 64 bits: {step!r:.50}")
     return step
 
@@ -73,9 +77,8 @@ class Said:
     def _at(self, values: dict[str, Any], step: int, time: int, numbers: dict[str, Any]) -> list[Metrics]:
         names = self._names
         if not self._axes:
-            for key, value in numbers.items():
-                if type(value) is str:
-                    numbers[key] = number(value)
+            if str in map(type, numbers.values()):
+                numbers = {k: number(v) if type(v) is str else v for k, v in numbers.items()}
             if names:
                 numbers = {names.get(key, key): value for key, value in numbers.items()}
             return [Metrics(time=time, step=step, values=numbers)]
@@ -87,8 +90,21 @@ class Said:
         return [Metrics(time=time, step=place, values=some) for place, some in by_step.items()]
 
 
+class _Columns(dict[str, bool]):
+    """Whether a column holds a number; remembers, since a run has the same ones in every row."""
+
+    def __missing__(self, key: str) -> bool:
+        if len(self) >= _MOST_COLUMNS:
+            self.clear()
+        found = self[key] = key not in _OWN and not key.startswith(_BESIDE)
+        return found
+
+
+_is_number = _Columns()
+
+
 def _numbers(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in values.items() if k not in _OWN and not k.startswith(_BESIDE)}
+    return {key: value for key, value in values.items() if _is_number[key]}
 
 
 def number(value: Any) -> Scalar:
