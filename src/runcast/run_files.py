@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from runcast import normalize
 from runcast.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runcast.session import Session
     from runcast.trouble import Trouble
 
-    Source = str | os.PathLike[str] | Reference
+    Source: TypeAlias = str | os.PathLike[str] | Reference
 
 
 class RunFiles:
@@ -238,7 +238,10 @@ class RunFiles:
         if self._writer is None or self._finished or self._session is None:
             self._refuse(call)
             return None
-        return Blobs(self._session.layout.blobs)
+        return self._store(self._session)
+
+    def _store(self, session: Session) -> Blobs:
+        return Blobs(session.layout.blobs, sync=self._config.settings.durability == "fsync")
 
     def _layout(self) -> Layout:
         """runcast's folder; a muted run has one too, to read from."""
