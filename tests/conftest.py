@@ -38,6 +38,7 @@ def private_world(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     # Tests of what a run records by itself switch it on; the others read back what was said, and no more.
     monkeypatch.setenv("RUNCAST_CAPTURE", "false")
     monkeypatch.setenv("RUNCAST_SYSTEM_INTERVAL", "0")

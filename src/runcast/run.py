@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runcast import codec, normalize
 from runcast.courier import progress
 from runcast.errors import RunFinishedError, UsageError
-from runcast.journal import Blobs, JournalWriter
+from runcast.journal import JournalWriter
 from runcast.media.value import is_media
 from runcast.receipts import Ref
 from runcast.records import Environment, Lost, Metrics, Note, Params, Record, RunFinished, Status, Tags
@@ -235,7 +235,7 @@ class Run(RunFiles, RunTraces):
 
         if self._writer is None or self._session is None:
             return []
-        blobs = Blobs(self._session.layout.blobs)
+        blobs = self._store(self._session)
         problems: list[normalize.Problem] = []
         for key, value in media.items():
             records, found = record(key, value, step, now, blobs, self._secret_names)

@@ -236,7 +236,10 @@ class RunFiles:
         if self._writer is None or self._finished or self._session is None:
             self._refuse(call)
             return None
-        return Blobs(self._session.layout.blobs)
+        return self._store(self._session)
+
+    def _store(self, session: Session) -> Blobs:
+        return Blobs(session.layout.blobs, sync=self._config.settings.durability == "fsync")
 
     def _layout(self) -> Layout:
         """runcast's folder; a muted run has one too, to read from."""

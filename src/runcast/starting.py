@@ -18,6 +18,7 @@ from runcast.config.preflight import preflight, public_options
 from runcast.config.routes import check_backends
 from runcast.config.rules import violations
 from runcast.config.settings import Profile, Rules
+from runcast.courier import started_here
 from runcast.courier.closing import beginnings, close_dead
 from runcast.entries import BUILTIN
 from runcast.errors import ConfigError, UsageError
@@ -119,6 +120,8 @@ def start(
             name: msgspec.to_builtins(settings.routes[name]) for name in options if name in settings.routes
         },
     )
+    if resume is None:  # of a run that is resumed, others may have said where it goes
+        started_here.note(here.layout, run_id)
     writer = _writer(settled, here, run_id, generation)
     writer.append(codec.encode(record))
     run = Run(

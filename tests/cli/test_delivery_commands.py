@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -50,6 +51,54 @@ def test_deliver_delivers_and_then_says_so(late: runcast.Run, fake: Any) -> None
     assert fake.steps(late.id) == [0]
     assert "everything is delivered" in call("status")[1]
     assert call("deliver")[0] == 0
+
+
+def test_a_run_of_another_machine_waits_for_a_word(
+    late: runcast.Run, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where this user has not started it, `deliver` shows where it would go, and goes there on `--trust`."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(fake.root / "home of another machine"))
+    result = CliRunner().invoke(build("deliver"), ["deliver"])
+
+    assert result.exit_code == 1
+    assert f"{late.id} to fake (folder={fake.folder}" in result.stderr
+    assert "add --trust" in result.stderr
+    assert not fake.folder.exists()
+    assert call("deliver", "--trust")[0] == 0
+    assert fake.steps(late.id) == [0]
+
+
+def test_a_copy_in_another_folder_is_not_our_own(
+    late: runcast.Run, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come back from somebody who changed it; the original is delivered as ever."""
+    shutil.copytree(fake.root / "rc", fake.root / "came back")
+    monkeypatch.setenv("RUNCAST_DIR", str(fake.root / "came back"))
+    assert call("deliver")[0] == 1
+    monkeypatch.delenv("RUNCAST_DIR")
+    assert call("deliver")[0] == 0
+
+
+def test_resuming_a_strangers_run_trusts_nothing_that_it_says(
+    late: runcast.Run, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on where the user says; the stranger's destinations still need `--trust`."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(fake.root / "home of another machine"))
+    with runcast.start("exp", resume=late.id, backends=["local"]):
+        pass
+    assert call("deliver")[0] == 1
+    assert not fake.folder.exists()
+
+
+def test_without_a_home_delivery_waits_for_a_word(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a run works all the same."""
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name)
+    with runcast.start("exp", backends=["fake"], config=fake.config(delivery="later")) as run:
+        run.log({"x": 1.0})
+    monkeypatch.setenv("RUNCAST_DIR", str(fake.root / "rc"))
+    assert call("deliver")[0] == 1
+    assert call("deliver", "--trust")[0] == 0
 
 
 def test_a_paused_backend_needs_a_person(late: runcast.Run, fake: Any) -> None:

@@ -74,7 +74,8 @@ def deliver_among_deaths(project: Project, luck: random.Random, deaths: int) -> 
     killer = WorkerKiller(luck, deaths)
     pending = find_pending(project.layout, project.options)
     assert deliver(project.layout, pending, LONGEST, killer), f"not delivered within {LONGEST} s"
-    assert find_pending(project.layout, project.options) == []
+    left = find_pending(project.layout, project.options)
+    assert not left, f"still pending: {[(item.run, *item.backends) for item in left]}"
     return killer.wait()
 
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runcast import codec
+from runcast.artifacts.collect import collect
 from runcast.courier.closing import close_dead
-from runcast.courier.supervisor import Syncer
-from runcast.journal import JournalReader, JournalWriter, Layout, write_atomically
+from runcast.courier.syncing import FileSyncer, Syncer
+from runcast.journal import Blobs, JournalReader, JournalWriter, Layout, settle, write_atomically
 from runcast.journal import writer as writer_module
-from runcast.records import Metrics, Record, RunFinished, RunStarted
+from runcast.records import Artifact, Metrics, Record, RunFinished, RunStarted
+from runcast.testing import MemoryBackend
+from runcast.testing.courier import Courier
+from runcast.testing.golden import Story
 
 from .power import ForgetfulDisk
 
 RUN = "run1"
 CUTS = range(60)
+FILE_SIZES = {"small": 300, "large": 5000}
+"""Bytes of the two files of an artifact: one is digested at the call, one when it is delivered."""
 
 
 class World:
@@ -27,6 +35,7 @@ class World:
     def __init__(self, root: Path, *, sync: bool) -> None:
         (root / "project").mkdir(parents=True)
         self.root = root
+        self.sync = sync
         self.disk = ForgetfulDisk(root)
         self.layout = Layout(root / "project" / ".runcast")
         self.writer = JournalWriter(self.layout.journal(RUN), RUN, process="gone", sync=sync, ops=self.disk)
@@ -45,6 +54,43 @@ class World:
         while batch := reader.read():
             records += batch
         return records
+
+    def log_files(self, count: int, luck: random.Random) -> None:
+        """Some artifacts of a small and a large file; what is in them follows from the record's number."""
+        blobs = Blobs(self.layout.blobs, sync=self.sync, ops=self.disk)
+        for _ in range(count):
+            seq = self.writer.seq + 1
+            for name in FILE_SIZES:
+                (self.root / name).write_bytes(content(seq, name))
+            files, problems = collect(
+                [self.root / name for name in FILE_SIZES], blobs, immutable=luck.random() < 0.5
+            )
+            assert not problems
+            for name in FILE_SIZES:  # as a script may: what is kept is a snapshot
+                (self.root / name).unlink()
+            self.writer.append(codec.encode(Artifact(time=seq, name="a", type="t", digest="", files=files)))
+
+
+def content(seq: int, name: str) -> bytes:
+    """What a file of the record with this number holds."""
+    return random.Random(f"{seq} {name}").randbytes(FILE_SIZES[name])  # noqa: S311
+
+
+def left(after: Path) -> Blobs:
+    """The files that a cut left, on a disk that is never cut again."""
+    return Blobs(Layout(after / "project" / ".runcast").blobs, ops=ForgetfulDisk(after))
+
+
+def check_files(records: list[Record], blobs: Blobs, safe: int) -> int:
+    """Every file of the records up to number `safe` is read back whole; gives how many later ones are not."""
+    bad = 0
+    for record in records:
+        for file in settle(record, blobs).files if isinstance(record, Artifact) else ():
+            path = blobs.path(file.sha256)
+            if not path.exists() or path.read_bytes() != content(record.seq, file.path):
+                assert record.seq > safe, f"{file.path} of record {record.seq}, of which {safe} are safe"
+                bad += 1
+    return bad
 
 
 def check(records: list[Record], safe: int, said: int) -> None:
@@ -101,6 +147,103 @@ def test_without_fsync_a_power_cut_costs_what_came_after_the_last_sync(
         check(records, safe, world.writer.seq)
         lost += world.writer.seq - len(records)
     assert lost > 0  # else the disk forgets nothing, and the test shows nothing
+
+
+@pytest.fixture
+def small_files_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a few kilobytes is kept as a snapshot that is digested later."""
+    monkeypatch.setattr(importlib.import_module("runcast.artifacts.collect"), "LARGE", 1000)
+
+
+@pytest.mark.fault(
+    "F04",
+    how="the same disk under artifacts of small and large, copied and linked files",
+    outcome='`durability="fsync"`: every file of a call that returned is there, whole',
+)
+def test_with_fsync_a_power_cut_costs_no_file(tmp_path: Path, small_files_are_large: None) -> None:
+    """The content of every file of every artifact is read back after the cut."""
+    luck = random.Random(8)  # noqa: S311  # repeatable, not secret
+    world = World(tmp_path / "disk", sync=True)
+    for cut in CUTS[::3]:
+        world.log_files(luck.randrange(3), luck)
+        records = world.after_a_cut(tmp_path / f"after{cut}", luck)
+        assert len(records) == world.writer.seq
+        blobs = left(tmp_path / f"after{cut}")
+        assert check_files(records, blobs, world.writer.seq) == 0
+
+
+@pytest.mark.fault(
+    "F04",
+    how="the same files; the courier syncs them",
+    outcome="only files of calls after its last look may be cut or missing",
+)
+def test_without_fsync_a_power_cut_costs_files_after_the_last_sync(
+    tmp_path: Path, small_files_are_large: None
+) -> None:
+    """What an artifact named before the courier's last look is read back whole."""
+    luck = random.Random(9)  # noqa: S311  # repeatable, not secret
+    world = World(tmp_path / "disk", sync=False)
+    syncer, files = Syncer(world.layout, world.disk), FileSyncer(world.layout, world.disk)
+    bad = 0
+    for cut in CUTS[::3]:
+        world.log_files(luck.randrange(3), luck)
+        syncer.sync(RUN)
+        files.sync()
+        safe = world.writer.seq
+        world.log_files(luck.randrange(3), luck)
+        records = world.after_a_cut(tmp_path / f"after{cut}", luck)
+        assert len(records) >= safe
+        blobs = left(tmp_path / f"after{cut}")
+        bad += check_files(records, blobs, safe)
+    assert bad > 0  # else the disk forgets nothing, and the test shows nothing
+
+
+@pytest.mark.fault(
+    "F04",
+    how="a file that is shorter than its record says",
+    outcome="refused by its name; the rest arrives",
+)
+def test_a_file_that_was_cut_is_refused_by_name(tmp_path: Path) -> None:
+    """The message says what is left of it; nothing else is refused."""
+    story = Story().start().artifact("fine", {"f": b"1"})
+    half = story.file("weights", b"hal")
+    whole = msgspec.structs.replace(half, size=6)
+    story.say(Artifact, name="cut", type="file", files=[whole], digest="ab" * 32).finish()
+    courier = Courier(MemoryBackend, {"store": "cut"}, tmp_path, story)
+    courier.carry(courier.records)
+    [(record, error)] = courier.rejected
+    assert isinstance(record, Artifact)
+    assert "'weights': only 3 of its 6 bytes are left" in str(error)
+    assert list(MemoryBackend.read_back(courier.id, "cut").artifacts or {}) == ["fine"]
+    MemoryBackend.clear("cut")
+
+
+@pytest.mark.fault(
+    "F04",
+    how="power cuts while a snapshot gets its digest and its place among the files",
+    outcome="it is in the one place or in the other",
+)
+def test_a_snapshot_survives_a_power_cut_while_it_is_settled(
+    tmp_path: Path, small_files_are_large: None
+) -> None:
+    """Cut before and after each step, the file is read back whole."""
+    luck = random.Random(10)  # noqa: S311  # repeatable, not secret
+    world = World(tmp_path / "disk", sync=True)
+    world.log_files(1, luck)
+    cuts = 0
+
+    def cut(oldest: int, newest: int) -> None:
+        nonlocal cuts
+        for _ in range(10):
+            cuts += 1
+            records = world.after_a_cut(tmp_path / f"after{cuts}", luck)
+            blobs = left(tmp_path / f"after{cuts}")
+            assert check_files(records, blobs, world.writer.seq) == 0
+
+    *_, record = JournalReader(world.layout.journal(RUN)).read()
+    settle(record, Blobs(world.layout.blobs, ops=_Steps(world.disk, cut)))
+    cut(0, 0)
+    assert cuts > 10 * 5
 
 
 @pytest.mark.fault(

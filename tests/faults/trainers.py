@@ -75,14 +75,16 @@ def kill(project: Project, number: int, luck: random.Random, delivery: str) -> d
 def _kill_couriers(project: Project, luck: random.Random) -> int:
     """Kill every process that delivers in this folder, at once, a little later; gives how many died."""
     time.sleep(luck.uniform(0, 1.5))
-    killed = 0
-    for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (place / "cmdline").read_bytes()
-            if b"runcast.courier" in command and os.fsencode(project.layout.root) in command:
-                os.kill(int(place.name), signal.SIGKILL)
-                killed += 1
-    return killed
+    killed, before = set[int](), -1
+    while len(killed) > before:  # one that was killed may have started another since they were listed
+        before = len(killed)
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (place / "cmdline").read_bytes()
+                if b"runcast.courier" in command and os.fsencode(project.layout.root) in command:
+                    os.kill(int(place.name), signal.SIGKILL)
+                    killed.add(int(place.name))
+    return len(killed)
 
 
 def main() -> None:

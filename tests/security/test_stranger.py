@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -210,14 +211,40 @@ def test_nothing_of_ours_is_touched(world: World, forge: Callable[[World], str])
     assert copies == []
 
 
+def test_nothing_is_delivered_unasked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``runcast deliver`` connects to no server that a stranger names, gives no key away, writes nothing."""
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2hunter2")
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        theirs.settimeout(0)
+        address = f"http://127.0.0.1:{theirs.getsockname()[1]}"
+        world.forge(
+            backends={
+                "mlflow": {"uri": address, "username": "u", "password": "[redacted]"},
+                "wandb": {"mode": "online", "base_url": address},
+                "tensorboard": {"logdir": str(world.outside / "runs")},
+                "local": {},
+            }
+        )
+        before = snapshot(world.project), snapshot(world.outside)
+        answer = world.runcast("deliver")
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
+
+    assert answer.code == 1
+    assert address in answer.err
+    assert str(world.outside / "runs") in answer.err
+    assert "hunter2" not in answer.err + answer.out
+    assert (snapshot(world.project), snapshot(world.outside)) == before
+
+
 def test_delivering_all_of_them_at_once(world: World) -> None:
-    """``runcast deliver`` ends, says that something is left, and has touched nothing of ours."""
+    """``runcast deliver --trust`` ends, says that something is left, and has touched nothing of ours."""
     conflicting = {linked_blobs, linked_blob_folder, linked_alive, linked_catalog, linked_run, linked_journal}
     for forge in FORGERIES:
         if forge not in conflicting:
             forge(world)
     before = snapshot(world.outside)
-    answer = world.runcast("deliver", "--timeout", "20")
+    answer = world.runcast("deliver", "--trust", "--timeout", "20")
 
     assert answer.code == 1
     assert "of" in answer.out

@@ -1,9 +1,10 @@
 """The courier process: one per training process, however many runs that opens.
 
-It brings live segments to the disk every half second, wakes the workers when there is news, kills a
-worker that hangs, notices that the trainer is dead, says ``crashed`` for it, and stays until
-everything is delivered. Standard input, one JSON object a line: ``{"run", "backends", "job"}`` announces a
-run, ``{"env"}`` changes its environment, ``{}`` asks to deliver now.
+It brings live segments, and the files that their records name, to the disk every half second, wakes the
+workers when there is news, kills a worker that hangs, notices that the trainer is dead, says ``crashed``
+for it, and stays until everything is delivered. Standard input, one JSON object a line:
+``{"run", "backends", "job"}`` announces a run, ``{"env"}`` changes its environment, ``{}`` asks to deliver
+now.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ import selectors
 import sys
 import time
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from runcast.capture import Job
 from runcast.courier.closing import close_dead, has_living_writer, is_over
+from runcast.courier.syncing import FileSyncer, Syncer
 from runcast.courier.watch import Watch
 from runcast.courier.workers import Worker
 from runcast.errors import JournalError
-from runcast.journal import FileOps, Layout, is_alive, segment_paths, sync_names
+from runcast.journal import Layout, is_alive
 
 TICK = 0.5
 """Seconds between two syncs of the live segments: the promise for a loss of power."""
@@ -34,40 +35,6 @@ WAKE = 5.0
 """Seconds between two deliveries while the script goes on; fuller batches cost the machine less."""
 LINGER = 3600.0
 """Seconds without any progress after the trainer's end before the rest is left to ``runcast deliver``."""
-
-
-class Syncer:
-    """Brings what grew to the disk itself, so that the training thread need not."""
-
-    def __init__(self, layout: Layout, ops: FileOps | None = None) -> None:
-        self._layout = layout
-        self._ops = ops or FileOps()
-        self._sizes: dict[Path, int] = {}
-
-    def sync(self, run: str) -> bool:
-        """Sync one run's segments that grew; True where any did."""
-        grew = False
-        folder = self._layout.journal(run)
-        for path in segment_paths(folder):
-            with contextlib.suppress(OSError):  # deleted; or a disk that fails, which the trainer says
-                size = path.stat().st_size
-                if size == self._sizes.get(path):
-                    continue
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    self._ops.sync(fd)
-                finally:
-                    os.close(fd)
-                if path not in self._sizes:
-                    sync_names(folder, self._ops)
-                self._sizes[path] = size
-                grew = True
-        return grew
-
-    def forget(self, run: str) -> None:
-        """The run is over."""
-        folder = self._layout.journal(run)
-        self._sizes = {path: size for path, size in self._sizes.items() if path.parent != folder}
 
 
 class Supervisor:
@@ -100,6 +67,7 @@ class Supervisor:
         self._pending = b""
         self._live: set[str] = set()
         self._syncer = Syncer(layout)
+        self._files = FileSyncer(layout)
         self._late: deque[str] = deque()
         self._watch = Watch(layout, self._late.append)
         self._backends: dict[str, dict[str, dict[str, Any]]] = {}
@@ -151,6 +119,8 @@ class Supervisor:
             return  # a busy worker has much to say
         self._looked = now
         grew = self._look()
+        if grew:
+            self._files.wake()
         if urgent or (grew and now - self._woken >= WAKE) or now - self._woken >= 2 * WAKE:
             self._woken = now
             for worker in self.workers.values():
@@ -186,6 +156,7 @@ class Supervisor:
         """End the workers."""
         for worker in self.workers.values():
             worker.stop()
+        self._files.stop()
 
     def _trainer_gone(self) -> bool:
         if not self._process:  # `runcast deliver`; or a full disk had no room for the trainer's lock

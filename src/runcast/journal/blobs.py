@@ -9,7 +9,7 @@ import stat
 import sys
 from pathlib import Path
 
-from runcast.journal.fileops import sync_path
+from runcast.journal.fileops import FileOps, sync_names
 from runcast.journal.layout import make_private
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -23,10 +23,12 @@ class Blobs:
     Args:
         root: its folder; made when the first content is stored.
         sync: bring each content to the disk itself before returning.
+        ops: the door to the disk.
     """
 
-    def __init__(self, root: Path, *, sync: bool = False) -> None:
+    def __init__(self, root: Path, *, sync: bool = False, ops: FileOps | None = None) -> None:
         self.root = root
+        self.ops = ops or FileOps()
         self._sync = sync
 
     def path(self, sha256: str) -> Path:
@@ -49,7 +51,9 @@ class Blobs:
         for part in parts:
             sha.update(part)
         digest, size = sha.hexdigest(), sum(len(part) for part in parts)
-        if not self._holds(digest, size):
+        if self._holds(digest, size):
+            self.secure(self.path(digest))
+        else:
             fd, temporary = self._temporary()
             try:
                 with os.fdopen(fd, "wb") as file:
@@ -82,7 +86,9 @@ class Blobs:
                         sha.update(chunk)
                         size += len(chunk)
                         copy.write(chunk)
-                if not self._holds(sha.hexdigest(), size):
+                if self._holds(sha.hexdigest(), size):
+                    self.secure(self.path(sha.hexdigest()))
+                else:
                     self._keep(temporary, sha.hexdigest())
             finally:
                 temporary.unlink(missing_ok=True)
@@ -107,7 +113,13 @@ class Blobs:
         make_private(target.parent)
         temporary.chmod(0o400)
         if self._sync:
-            sync_path(temporary)
-        temporary.replace(target)  # whoever stores the same at once brings the same bytes
+            self.ops.sync_path(temporary)  # before it can be found
+        self.ops.replace(temporary, target)  # whoever stores the same at once brings the same bytes
         if self._sync:
-            sync_path(target.parent)
+            sync_names(target.parent, self.ops)
+
+    def secure(self, path: Path) -> None:
+        """Where that was asked for, bring a file that stands in the store to the disk itself."""
+        if self._sync:
+            self.ops.sync_path(path)
+            sync_names(path.parent, self.ops)

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from runcast.journal.blobs import CHUNK, Blobs
-from runcast.journal.fileops import write_atomically
+from runcast.journal.fileops import sync_names, write_atomically
 from runcast.journal.layout import make_private
 from runcast.records import FileRef, Record, files_of
 
@@ -59,15 +59,17 @@ def hold(source: Path, blobs: Blobs, *, immutable: bool = False) -> tuple[str, i
         found = os.fstat(origin)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is no plain file", str(source))
-        if (size := _clone(origin, target)) is not None:
-            return target.name, size
-        if immutable:
+        size = _clone(origin, target)
+        if size is None and immutable:
             with contextlib.suppress(OSError):  # another file system, or somebody else's file
                 os.link(Path(source).resolve(), target)
-                return target.name, found.st_size
+                size = found.st_size
     finally:
         os.close(origin)
-    return None
+    if size is None:
+        return None
+    blobs.secure(target)
+    return target.name, size
 
 
 def hold_bytes(blobs: Blobs, *parts: bytes | memoryview) -> tuple[str, int]:
@@ -83,6 +85,7 @@ def hold_bytes(blobs: Blobs, *parts: bytes | memoryview) -> tuple[str, int]:
     try:
         with os.fdopen(fd, "wb") as file:
             file.writelines(parts)
+        blobs.secure(target)
     except BaseException:
         target.unlink()
         raise
@@ -111,6 +114,7 @@ def hold_copy(source: Path, blobs: Blobs) -> tuple[str, int]:
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
         try:
             size = _move(origin, fd, found.st_size)
+            blobs.secure(target)
         except BaseException:
             target.unlink()
             raise
@@ -227,8 +231,10 @@ def _read(path: Path, note: Path, blobs: Blobs) -> tuple[str, int]:
         if target.parent.is_symlink():
             return GONE, 0
         make_private(target.parent)
+        blobs.ops.sync_path(path)
         with contextlib.suppress(FileExistsError):
             os.link(path, target)
-        write_atomically(note, f"{sha.hexdigest()} {length}".encode())
+        sync_names(target.parent, blobs.ops)  # before the snapshot's own name goes
+        write_atomically(note, f"{sha.hexdigest()} {length}".encode(), blobs.ops)
         path.unlink()
     return sha.hexdigest(), length

@@ -91,8 +91,8 @@ class OpenRun(msgspec.Struct):
         """The file that holds the content of `file`; read-only.
 
         Raises:
-            Reject: there is no blob of it: it is a reference, its digest is none, or a link stands in its
-                place (a forged journal).
+            Reject: there is no blob of it: it is a reference, its digest is none, a link stands in its
+                place (a forged journal), or it was cut (a loss of power).
         """
         if not _DIGEST.fullmatch(file.sha256):
             where = f"stays at {file.uri}" if file.uri else f"has no digest: {file.sha256[:80]!r}"
@@ -102,6 +102,11 @@ class OpenRun(msgspec.Struct):
         if path.is_symlink() or folder.is_symlink():
             raise Reject(
                 f"file {file.path!r}: {path} is a link, which runcast never makes; it is not followed"
+            )
+        if path.is_file() and (size := path.stat().st_size) != file.size:
+            raise Reject(
+                f"file {file.path!r}: only {size} of its {file.size} bytes are left in {path}, "
+                "after a loss of power perhaps; log it again"
             )
         return path
 

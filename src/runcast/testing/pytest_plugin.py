@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def runcast_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of this test's own for everything that runcast writes; nothing of the user's is read.
 
-    Environment variables of runcast are cleared, its user file and caches move into ``tmp_path``, and
+    Environment variables of runcast are cleared, its user file, caches and notes move into ``tmp_path``, and
     runs are delivered by threads of this process, which end with the test.
     """
     for name in [name for name in os.environ if name.startswith("RUNCAST_")]:
@@ -32,6 +32,7 @@ def runcast_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.setenv("RUNCAST_DELIVERY", "thread")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
     yield folder
     from runcast import session
 

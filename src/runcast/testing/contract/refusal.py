@@ -23,6 +23,11 @@ def _artifact(*files: FileRef) -> Callable[[Story], Story]:
     return lambda story: story.say(Artifact, name="poison", type="file", files=list(files), digest="ab" * 32)
 
 
+def _cut(story: Story) -> None:
+    half = story.file("half", b"hal")
+    _artifact(msgspec.structs.replace(half, size=half.size + 3))(story)
+
+
 PRIVATE, CONTENT = "diary.txt", b"dear diary"
 """A file in the project's folder that nobody has logged."""
 
@@ -30,6 +35,7 @@ POISONS: dict[str, Callable[[Story], object]] = {
     "step beyond int64": lambda story: story.say(Metrics, step=2**63, values={"far": 1.0, "away": 2.0}),
     "step far below": lambda story: story.say(Metrics, step=-(10**30), values={"far": 1.0}),
     "missing content": _artifact(FileRef("gone", "0" * 64, 5)),
+    "content that was cut": _cut,
     "digest that is a path": _artifact(FileRef("x", f"../{PRIVATE}", len(CONTENT))),
 }
 
