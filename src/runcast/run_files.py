@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from runcast import normalize
 from runcast.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runcast.session import Session
     from runcast.trouble import Trouble
 
-    Source = str | os.PathLike[str] | Reference
+    Source: TypeAlias = str | os.PathLike[str] | Reference
 
 
 class RunFiles:
