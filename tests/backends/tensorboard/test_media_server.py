@@ -151,7 +151,7 @@ def changed(seen: SimpleNamespace, key: str) -> str:
 
 
 def test_a_list_of_images_is_shown_image_by_image(seen: SimpleNamespace) -> None:
-    """Arrays and files alike, with captions beside; masks are reported."""
+    """Arrays and files alike, with captions beside."""
     assert seen.server.get("plugin/images/tags")[RUN]["samples"]["samples"] == 3
     for sample in range(3):
         ((step, content, kind),) = seen.server.blobs("images", "individualImage", RUN, "samples", sample)
@@ -161,7 +161,16 @@ def test_a_list_of_images_is_shown_image_by_image(seen: SimpleNamespace) -> None
     assert "<em>three</em>" in words
     assert "image 1: first" in words
     assert "image 3: third" in words
-    assert "not drawn" in changed(seen, "samples")
+
+
+def test_masks_are_drawn_onto_a_second_image(seen: SimpleNamespace) -> None:
+    """Only the picture that has one is there again, larger and coloured; that is reported."""
+    assert seen.server.get("plugin/images/tags")[RUN]["samples/marked"]["samples"] == 1
+    ((step, content, kind),) = seen.server.blobs("images", "individualImage", RUN, "samples/marked")
+    assert (step, kind) == (0, "image/png")
+    assert pixels(content).shape[1] == 256
+    assert np.ptp(pixels(content).astype(int), axis=2).max() > 30
+    assert "drawn onto a second image, samples/marked" in changed(seen, "samples")
 
 
 def test_images_of_several_steps(seen: SimpleNamespace) -> None:
