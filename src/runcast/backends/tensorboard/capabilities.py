@@ -42,7 +42,9 @@ CAPABILITIES = Capabilities(
     models=mapped("files in the run's folder; signature, example and flavor in a text and runcast.json"),
     inputs=mapped("a text and runcast.json, files in the run's folder"),
     environment=mapped("a table among the texts, runcast.json, files in the run's folder"),
-    system=mapped("scalars system/... by the number of the sample; TensorBoard can show them by their times"),
+    system=mapped(
+        "scalars ~system/..., behind all others, by the number of the sample; show them by their times"
+    ),
     traces=mapped("a text each, of which TensorBoard shows a sample; exact in a field of runcast's own"),
     nested=mapped("the parent's id and folder in runcast.json"),
     any_name=native("escaped: lone surrogates, names over 1000 characters, names of TensorBoard's own"),
