@@ -307,7 +307,7 @@ def test_tables_are_shown_in_part(seen: SimpleNamespace) -> None:
     assert words.count("<tr>") == 102  # a table within the one that TensorBoard puts around, and its head
     assert "<td>99</td>\n<td>&lt;s&gt;|99</td>" in words
     assert "250 rows, 3 columns" in words
-    assert "spilled" in changed(seen, "rows")
+    assert "the whole is a file in the run's folder" in changed(seen, "rows")
     (place,) = (seen.run.path / "media/rows").iterdir()
     assert len(json.loads(place.read_bytes())["data"]) == 250
 

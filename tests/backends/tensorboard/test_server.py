@@ -306,7 +306,7 @@ def test_what_is_wanted_of_a_metric_is_shown(seen: SimpleNamespace) -> None:
 
 
 def test_environment_artifacts_models_and_inputs_are_shown(seen: SimpleNamespace) -> None:
-    """A text each, with the place of what is in the run's folder."""
+    """A text each, with the place of what is in the run's folder; that it is no more than that is reported."""
     ((_, environment),) = seen.server.texts("e/kinds", "_runcast_/environment")
     assert "<td>git/commit</td>\n<td>abc</td>" in environment
     assert "<td>python</td>\n<td>3.12</td>" in environment
@@ -321,6 +321,8 @@ def test_environment_artifacts_models_and_inputs_are_shown(seen: SimpleNamespace
     (entry,) = run.document()["models"]
     assert (run.path / entry["folder"] / "w.bin").read_bytes() == b"weights"
     assert next(run.path.glob("environment/*/diff.patch")).read_bytes() == b"+1"
+    lesser = {change.detail.split(":")[0] for change in run.changes if change.what == "degraded"}
+    assert lesser >= {f"TensorBoard has no {what}" for what in ("artifacts", "models", "inputs", "traces")}
 
 
 def test_traces_are_shown_as_texts(seen: SimpleNamespace) -> None:
