@@ -11,7 +11,7 @@ import runcast
 
 SOURCE = Path(runcast.__file__).parent
 LAYERS = (
-    {"errors", "records", "receipts", "codec", "names", "redact", "notices", "cache", "entries"},
+    {"errors", "records", "receipts", "codec", "names", "redact", "notices", "summaries", "cache", "entries"},
     {"journal", "formats", "normalize", "media", "render"},
     {"plugins", "config", "capture", "system"},
     {"catalog"},

@@ -13,6 +13,7 @@ from runcast.journal import Blobs, Layout, digest
 from runcast.normalize import Problem
 from runcast.records import Artifact, FileRef, Input, Model, Record
 from runcast.redact import redact_text
+from runcast.trouble import harmless
 
 if TYPE_CHECKING:
     from runcast.artifacts import Source, StoredArtifact
@@ -38,6 +39,7 @@ class RunFiles:
         def _redacted(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
         def _refuse(self, call: str) -> None: ...
 
+    @harmless
     def log_artifact(
         self,
         path: Source | Sequence[Source],
@@ -114,6 +116,7 @@ class RunFiles:
             self._say(found.as_input, True, [])
         return found
 
+    @harmless
     def log_model(
         self,
         model: Any,
@@ -180,6 +183,7 @@ class RunFiles:
         )
         return self._say(lambda _: record, True, problems + more)
 
+    @harmless
     def log_dataset(
         self,
         data: Any = None,
@@ -269,7 +273,7 @@ def _last(path: Any) -> str:
 
 
 def _words(given: Iterable[str] | str) -> list[str]:
-    words = [given] if isinstance(given, str) else list(given)
+    words = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     return list(dict.fromkeys(str(word) for word in words if str(word) != "latest"))
 
 

@@ -163,7 +163,8 @@ class RunTraces:
             goal: ``minimize`` or ``maximize``.
             summary: what people want to see of it: ``min``, ``max``, ``mean``, ``last``, ``best``.
         """
-        given = [summary] if isinstance(summary, str) else list(summary)
+        several = isinstance(summary, Iterable) and not isinstance(summary, str)
+        given = list(summary) if several else [summary]
         wanted = list(dict.fromkeys(one for one in given if one in _SUMMARIES))
         unknown = [one for one in given if one not in _SUMMARIES]
         known = ", ".join(_SUMMARIES)

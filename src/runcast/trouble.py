@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from runcast.errors import UsageError
+from runcast.errors import RuncastError, UsageError
 from runcast.normalize import Problem
+from runcast.normalize.problem import look, type_name
 from runcast.notices import warn
 from runcast.records import Lost
 from runcast.redact import redact_text
@@ -61,3 +65,28 @@ class Trouble:
         for (key, reason), count in list(counts.items()):  # other threads may still be logging
             if count:
                 self._keep(Lost(time=now, key=key, reason=reason, count=count))
+
+
+class _Troubled(Protocol):
+    _trouble: Trouble
+
+
+P = ParamSpec("P")
+S = TypeVar("S", bound=_Troubled)
+
+
+def harmless(call: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    """A call that tells whatever a value of the script or its library raises, instead of raising it."""
+
+    @wraps(call)
+    def harmless_call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            call(self, *args, **kwargs)
+        except RuncastError:  # with ``strict=True``
+            raise
+        except Exception as error:
+            key = kwargs.get("name") or (look(args[0]) if args else "")
+            reason = f"{call.__name__} met {type_name(error)}: {str(error)[:200]}; see its arguments"
+            self._trouble.tell([Problem(str(key), reason)], time.time_ns())
+
+    return harmless_call

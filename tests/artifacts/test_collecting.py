@@ -218,6 +218,24 @@ def test_nonsense_raises_nothing(run: runcast.Run, path: object) -> None:
     assert lost(run) != ""
 
 
+class Hostile:
+    """A path of which nothing can be read."""
+
+    def __fspath__(self) -> str:
+        """Raise what no library of paths would."""
+        raise ZeroDivisionError("no path")
+
+
+def test_hostile_arguments_raise_nothing(run: runcast.Run) -> None:
+    """What a script's own objects raise is told by the name of the call; an alias may be of any type."""
+    Path("a.txt").write_text("a")
+    run.log_artifact(Hostile(), name="h")
+    run.log_artifact("a.txt", name="odd", aliases=7)  # type: ignore[arg-type]  # on purpose
+
+    assert "log_artifact met ZeroDivisionError: no path" in lost(run)
+    assert catalog.artifacts(name="odd")[0].aliases == ["7", "latest"]
+
+
 def test_strict_raises_what_else_is_warned_of(begin: object) -> None:
     """For tests of scripts."""
     run = begin(strict=True)  # type: ignore[operator]  # the fixture

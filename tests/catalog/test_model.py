@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,12 @@ records: st.SearchStrategy[Record] = st.one_of(
     ),
     st.builds(Environment, time=times, values=st.dictionaries(keys, plain, max_size=2), files=files),
     st.builds(System, time=times, values=st.dictionaries(keys, scalars, max_size=2)),
-    st.builds(Define, time=times, key=keys, goal=st.sampled_from([None, "minimize", "maximize"])),
+    st.builds(
+        Define,
+        time=times,
+        key=keys | st.sampled_from(["*", "l*"]),
+        goal=st.sampled_from([None, "minimize", "maximize"]),
+    ),
     st.builds(Trace, time=times, id=hexes, spans=st.lists(span, max_size=2)),
     st.builds(Lost, time=times, key=keys, reason=text, count=st.integers(1, 9)),
     st.builds(RunFinished, time=times, status=st.sampled_from(["finished", "failed", "killed"]), error=text),
@@ -126,12 +132,15 @@ plans = st.lists(st.tuples(st.integers(1, 7), st.integers(0, 9), st.booleans()),
 """Deliveries: size of the batch, how far to go back first, whether to open anew."""
 
 
-def summary(points: list[tuple[int, int, Any]]) -> dict[str, Any]:
-    """One metric, the plain way."""
+def summary(key: str, points: list[tuple[int, int, Any]], defined: list[Define]) -> dict[str, Any]:
+    """One metric, the plain way; `defined` without what was said anew of the same key."""
+    fitting = [each for each in defined if fnmatchcase(key, each.key)]
+    said = next((each for each in defined if each.key == key), fitting[-1] if fitting else None)
     values = [value for _, _, value in points]
     numbers = [(value, step) for step, _, value in points if value == value]
     smallest = min(numbers, key=lambda pair: pair[0], default=(None, None))
     largest = max(numbers, key=lambda pair: pair[0], default=(None, None))
+    best = {None: (None, None), "maximize": largest, "minimize": smallest}[said.goal if said else None]
     return {
         "count": len(points),
         "step": points[-1][0],
@@ -142,6 +151,8 @@ def summary(points: list[tuple[int, int, Any]]) -> dict[str, Any]:
         "max": largest[0],
         "min_step": smallest[1],
         "max_step": largest[1],
+        "best": best[0],
+        "best_step": best[1],
     }
 
 
@@ -152,6 +163,8 @@ def expected(stream: list[Record]) -> dict[str, Any]:
     for record, key, value in values:
         if isinstance(record, Metrics):
             points.setdefault(key, []).append((record.step, record.time, value))
+    said = [record for record in stream if isinstance(record, Define)]
+    defined = [each for n, each in enumerate(said) if each.key not in [later.key for later in said[n + 1 :]]]
     began: set[str] = set()
     alive: set[str] = set()
     status, end = "running", None
@@ -172,7 +185,7 @@ def expected(stream: list[Record]) -> dict[str, Any]:
         "note": next((r.text for r in reversed(stream) if isinstance(r, Note)), None),
         "params": sorted({k: v for r, k, v in values if isinstance(r, Params)}.items()),
         "tags": sorted({k: v for r, k, v in values if isinstance(r, Tags)}.items()),
-        "metrics": sorted((key, summary(each)) for key, each in points.items()),
+        "metrics": sorted((key, summary(key, each, defined)) for key, each in points.items()),
         "points": sum(map(len, points.values())),
         "lost": sum(r.count for r in stream if isinstance(r, Lost)),
     }

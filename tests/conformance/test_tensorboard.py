@@ -51,12 +51,12 @@ class TestTensorBoard(BackendContract):
             metrics={
                 names.get(tag, tag): [(e.step, round(e.wall_time * 1e9), e.value) for e in points]
                 for tag, points in scalars.items()
-                if not tag.startswith("system/")
+                if not tag.startswith("~system/")
             },
             system={
-                tag.removeprefix("system/"): [(round(e.wall_time * 1e9), e.value) for e in points]
+                tag.removeprefix("~system/"): [(round(e.wall_time * 1e9), e.value) for e in points]
                 for tag, points in scalars.items()
-                if tag.startswith("system/")
+                if tag.startswith("~system/")
             },
             media=media,
             tags=facts["tags"],

@@ -215,6 +215,8 @@ def test_the_scripts_metadata_stands_beside_ours(run: runcast.Run) -> None:
         ({"data": object()}, "cannot be digested"),
         ({"data": 3}, "cannot be digested"),
         ({"data": np.array(3)}, "cannot be digested"),
+        ({"data": torch.zeros(3, device="meta")}, "no values"),
+        ({"data": np.zeros(3), "splits": 3}, "log_dataset met AttributeError"),
         ({"data": np.zeros(3), "splits": {"train": "many"}}, "give a number of rows"),
         ({"data": np.zeros(3), "splits": {"train": float("nan")}}, "give a number of rows"),
         ({"data": pd.DataFrame({"a": [1]}), "target": "b"}, "no column 'b'"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 
@@ -41,6 +42,7 @@ class Hostile:
         (runcast.Image(torch.zeros(3, 3, device="meta")), "no values"),
         (runcast.Image(Hostile()), "RuntimeError"),
         (runcast.Image(None), "no array"),
+        (runcast.Image(np.zeros((3, 4, 4)), layout="HCW"), "'HWC' or 'CHW'"),
         (runcast.Figure(3), "matplotlib or plotly"),
         (runcast.Audio(ONES), "sample_rate="),
         (runcast.Audio(ONES, sample_rate=0.5), "whole number"),
@@ -58,6 +60,7 @@ class Hostile:
         (runcast.Table({"a": [1], "b": [1, 2]}), "ragged"),
         (runcast.Table([{"a": 1}], ["b"]), "no column 'b'"),
         (runcast.Table(7), "data frame"),
+        (runcast.Table(pl.DataFrame({"a": [1]}).lazy()), "collect()"),
         (runcast.Histogram([]), "empty"),
         (runcast.Histogram([float("nan")]), "finite"),
         (runcast.Histogram(["a"]), "no numbers"),
@@ -98,11 +101,12 @@ def test_a_wrong_value_is_named_and_the_rest_is_logged(
     "say",
     [
         lambda run: run.log({"changed": runcast.Image(np.full((2, 2), 7.0))}),
+        lambda run: run.log({"changed": runcast.Image([ONES, ONES], columns="two")}),
         lambda run: run.log({"changed": runcast.Text("x", metadata={"of": np.zeros(100_000)})}),
         lambda run: run.log_params({"changed": np.zeros(100_000)}),
         lambda run: run.log_dataset({"a": np.zeros(3)}, name="changed", target="b"),
     ],
-    ids=["image", "metadata", "param", "dataset"],
+    ids=["image", "columns", "metadata", "param", "dataset"],
 )
 def test_what_is_kept_in_part_is_not_called_missing(
     run: runcast.Run, caplog: pytest.LogCaptureFixture, say: Any

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,10 +46,17 @@ def test_rows_dicts_columns_and_frames_give_the_same_table(run: runcast.Run, val
 
 def test_polars_frames_are_tables(run: runcast.Run) -> None:
     """With their types."""
-    polars = pytest.importorskip("polars")
-    frame = polars.DataFrame({"a": [1, None], "d": [dt.date(2024, 1, 2), None]})
+    frame = pl.DataFrame({"a": [1, None], "d": [dt.date(2024, 1, 2), None]})
 
     assert read(run, runcast.Table(frame)) == (["a", "d"], [[1, "2024-01-02"], [None, None]])
+
+
+@pytest.mark.parametrize(
+    "value", [pd.Series([1, 2], name="a"), pl.Series("a", [1, 2]), pa.table({"a": [1, 2]})]
+)
+def test_a_series_is_one_column_and_arrow_is_read(run: runcast.Run, value: Any) -> None:
+    """What people have in hand beside frames."""
+    assert read(run, runcast.Table(value)) == (["a"], [[1], [2]])
 
 
 def test_structured_and_plain_arrays_are_tables(run: runcast.Run) -> None:

@@ -268,10 +268,15 @@ def test_a_graph_is_what_tensorboard_reads(run: runcast.Run) -> None:
 
 def test_a_module_that_cannot_be_traced_is_told(run: runcast.Run) -> None:
     """The example does not fit; training goes on."""
-    run.log({"g": runcast.Graph(torch.nn.Linear(3, 2), torch.zeros(1, 7)), "g2": runcast.Graph(3, None)})
+    layer = torch.nn.Linear(3, 2)
+    run.log({"shape": runcast.Graph(layer, torch.zeros(1, 7)), "no": runcast.Graph(layer, None)})
+    run.log({"what": runcast.Graph(3, torch.zeros(1))})
 
     assert logged(run) == []
-    assert all("cannot be traced" in one.reason for one in lost(run))
+    reasons = {one.key: one.reason for one in lost(run)}
+    assert "cannot be traced" in reasons["shape"]
+    assert "needs an input" in reasons["no"]
+    assert "give a torch.nn.Module" in reasons["what"]
 
 
 def test_other_values_in_a_list_get_numbers(run: runcast.Run) -> None:

@@ -273,6 +273,23 @@ def test_a_model_that_cannot_be_pickled_is_explained(run: runcast.Run) -> None:
     assert not list(Path(".runcast/blobs").glob(".model-*"))
 
 
+class Unasked:
+    """An object of which every attribute raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ZeroDivisionError(name)
+
+
+def test_a_model_without_values_is_explained(run: runcast.Run) -> None:
+    """Weights on the device 'meta' are none; and whatever a model's class raises stays here."""
+    run.log_model(linear().to("meta"))
+    run.log_model(Unasked())
+
+    assert "no values" in reasons(run)
+    assert "ZeroDivisionError" in reasons(run)
+    assert catalog.run(run.id).models == []
+
+
 def test_a_model_that_fails_on_its_example_is_kept(run: runcast.Run) -> None:
     """Without the outputs, and with a word about it."""
 

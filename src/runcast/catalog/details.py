@@ -12,7 +12,7 @@ from runcast.catalog.database import connect
 from runcast.catalog.index import catalog_path
 from runcast.catalog.logged import file_out, files_out
 from runcast.catalog.model import ArtifactInfo, LossInfo, MediaInfo, RunInfo, Summary
-from runcast.catalog.reader import summary
+from runcast.catalog.reader import define, summary
 from runcast.catalog.values import json_out, optional_out, text_in, text_out
 from runcast.catalog.versions import versions
 from runcast.records import Define, FileRef, Input, Trace
@@ -59,8 +59,8 @@ def system(run: RunInfo) -> dict[str, Summary]:
 def definitions(run: RunInfo) -> list[Define]:
     """How metrics are summed up."""
     return [
-        Define(time=0, key=text_out(key), goal=goal, summary=json_out(kinds))
-        for key, goal, kinds in _rows(run, "key, goal, summary", "definitions", "key")
+        define(key, goal, kinds)
+        for key, goal, kinds in _rows(run, "key, goal, summary", "definitions", "rowid")
     ]
 
 

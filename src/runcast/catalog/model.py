@@ -21,6 +21,7 @@ class Summary(msgspec.Struct, frozen=True):
         first, last: values of the first and last points logged; NaN and the infinities as they were.
         min, max: over every point but NaN; None where there is none.
         min_step, max_step: steps of the first points that had these values.
+        best, best_step: `min` or `max`, where `Run.define_metric` said which of them is better.
     """
 
     count: int
@@ -32,6 +33,8 @@ class Summary(msgspec.Struct, frozen=True):
     max: Scalar | None
     min_step: int | None = None
     max_step: int | None = None
+    best: Scalar | None = None
+    best_step: int | None = None
 
 
 class ArtifactInfo(msgspec.Struct, frozen=True):
@@ -167,7 +170,7 @@ class RunInfo(msgspec.Struct, frozen=True):
         return details.system(self)
 
     def definitions(self) -> list[Define]:
-        """How metrics are to be summed up."""
+        """How metrics are to be summed up, in the order in which that was said."""
         from runcast.catalog import details
 
         return details.definitions(self)

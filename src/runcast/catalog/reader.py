@@ -10,6 +10,8 @@ import msgspec
 
 from runcast.catalog.model import RunInfo, Summary
 from runcast.catalog.values import json_in, json_out, number_out, text_out
+from runcast.records import Define
+from runcast.summaries import best_is, definition
 
 HEAD = (
     "id, experiment, name, status, start_ns, end_ns, parent, group_name, job_type, user, host, error, note, "
@@ -62,12 +64,17 @@ def load(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[tup
         params: dict[int, dict[str, Any]] = {n: {} for n in part}
         tags: dict[int, dict[str, str]] = {n: {} for n in part}
         metrics: dict[int, dict[str, Summary]] = {n: {} for n in part}
+        defined: dict[int, dict[str, Define]] = {}
         for n, key, value in _select(connection, "run, key, json", "params", part):
             params[n][text_out(key)] = json_out(value)
         for n, key, value in _select(connection, "run, key, value", "tags", part):
             tags[n][text_out(key)] = text_out(value)
-        for n, key, *columns in _select(connection, "*", "metrics", part):
-            metrics[n][text_out(key)] = summary(*columns)
+        for n, *said in _select(connection, "run, key, goal, summary", "definitions", part, "rowid"):
+            found = define(*said)
+            defined.setdefault(n, {})[found.key] = found
+        for n, name, *columns in _select(connection, "*", "metrics", part):
+            key = text_out(name)
+            metrics[n][key] = _with_best(summary(*columns), definition(key, defined.get(n, {})))
         for n, *head in _select(connection, f"n, {HEAD}", "runs", part):
             values: list[Any] = [text_out(value) if isinstance(value, bytes) else value for value in head]
             known = dict(zip(RunInfo.__struct_fields__, values, strict=False))  # the rest are the dicts
@@ -75,12 +82,24 @@ def load(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[tup
 
 
 def _select(
-    connection: sqlite3.Connection, columns: str, table: str, numbers: Sequence[int]
+    connection: sqlite3.Connection, columns: str, table: str, numbers: Sequence[int], order: str = ""
 ) -> Iterator[tuple[Any, ...]]:
-    column, order = ("n", "n") if table == "runs" else ("run", "run")
+    column = "n" if table == "runs" else "run"
     marks = ",".join("?" * len(numbers))
-    query = f"SELECT {columns} FROM {table} WHERE {column} IN ({marks}) ORDER BY {order}"  # noqa: S608  # own words and question marks
+    query = f"SELECT {columns} FROM {table} WHERE {column} IN ({marks}) ORDER BY {order or column}"  # noqa: S608  # own words and question marks
     return connection.execute(query, numbers)
+
+
+def define(key: Any, goal: Any, kinds: str) -> Define:
+    """A row of the table of definitions."""
+    return Define(time=0, key=text_out(key), goal=goal, summary=json_out(kinds))
+
+
+def _with_best(found: Summary, said: Define | None) -> Summary:
+    if said is None or not (said.goal or "best" in said.summary):
+        return found
+    best, step = (found.max, found.max_step) if best_is(said.goal) == "max" else (found.min, found.min_step)
+    return msgspec.structs.replace(found, best=best, best_step=step)
 
 
 def summary(count: int, step: int, time: int, *rest: Any) -> Summary:

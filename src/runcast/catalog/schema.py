@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 
-VERSION = 2
-"""Stands in ``PRAGMA user_version``; raised with every change of the tables."""
+VERSION = 3
+"""Stands in ``PRAGMA user_version``; raised with every change of the tables, or of the documents in them."""
 
 APPLICATION_ID = 0x52434154
 """Stands in ``PRAGMA application_id``: "RCAT"."""

@@ -178,6 +178,7 @@ class RunState:
             self.environment.update(record.values)
             self.environment_files.update((file.path, file) for file in record.files)
         elif isinstance(record, Define):
+            self.definitions.pop(record.key, None)  # the last pattern that fits counts
             self.definitions[record.key] = record
         elif isinstance(record, Lost):
             loss = self.losses.setdefault((record.key, record.reason), Loss())

@@ -115,7 +115,11 @@ def _head(info: RunInfo) -> list[tuple[str, RenderableType]]:
 def _metrics(info: RunInfo) -> RenderableType:
     columns = ["metric", "last", "step", "min", "max", "points"]
     rows = [
-        (key, number(m.last), str(m.step), number(m.min), number(m.max), str(m.count))
+        [key, number(m.last), str(m.step), number(m.min), number(m.max), str(m.count)]
         for key, m in info.metrics.items()
     ]
+    if any(m.best is not None for m in info.metrics.values()):
+        columns.append("best")
+        for row, m in zip(rows, info.metrics.values(), strict=True):
+            row.append("" if m.best is None else f"{number(m.best)} at {m.best_step}")
     return output.table(columns, rows, right=columns[1:])

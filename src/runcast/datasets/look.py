@@ -158,7 +158,14 @@ def _parts(data: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _array(data: Any) -> Any:
-    return data.detach().cpu().numpy() if kind_of(data) == "tensor" else data
+    if kind_of(data) != "tensor":
+        return data
+    data = data.detach()
+    if str(data.device) == "meta":
+        raise UsageError("a tensor on the device 'meta' has no values; give one that has been computed")
+    if str(data.dtype).startswith(("torch.bfloat", "torch.float8")):  # NumPy has no such types
+        data = data.float()
+    return data.cpu().numpy()
 
 
 def _of_frame(frame: Any, kind: str) -> tuple[str, dict[str, Any]]:

@@ -25,7 +25,7 @@ from runcast.run import Run
 Series = dict[str, list[tuple[int, float]]]
 """Metric → (step, value) in order of steps."""
 
-SYSTEM = "system/"
+SYSTEM = ("system/", "~system/")
 """What names of the machine's own metrics begin with, in trackers that have one list for all."""
 
 

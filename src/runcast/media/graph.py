@@ -54,12 +54,17 @@ class Graph(Value):
     def _traced(self) -> bytes:
         """The GraphDef that PyTorch's own writer makes of the module."""
         try:
+            import torch
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise Unfit(
                 f"PyTorch and TensorBoard are needed to draw a graph ({error.name or error}): "
                 "pip install torch 'runcast[tensorboard]'"
             ) from error
+        if not isinstance(self.model, torch.nn.Module):
+            raise Unfit(f"{type_name(self.model)} is no module of PyTorch: give a torch.nn.Module")
+        if self.example is None:
+            raise Unfit("a graph needs an input: runcast.Graph(model, torch.zeros(1, 3, 32, 32))")
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tracing: about the script's own branches
             try:

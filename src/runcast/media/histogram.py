@@ -118,8 +118,12 @@ def _binned(np: Any, values: Any, low: float, high: float, bins: int) -> dict[st
     counts = np.zeros(bins, dtype=np.int64)
     for start in range(0, values.size, _CHUNK):
         chunk = values[start : start + _CHUNK].astype(np.float64)
-        place = ((chunk / scale - first) * factor).astype(np.intp)
-        counts += np.bincount(np.clip(place, 0, bins - 1, out=place), minlength=bins)
+        chunk /= scale
+        chunk -= first
+        chunk *= factor
+        place = chunk.astype(np.intp)  # from 0 on, for nothing is below `low`
+        np.minimum(place, bins - 1, out=place)
+        counts += np.bincount(place, minlength=bins)
     return {"edges": (edges * scale).tolist(), "counts": counts.tolist()}
 
 

@@ -13,6 +13,7 @@ from runcast.media.marks import read_boxes, read_masks
 from runcast.media.pixels import Layout, channels_last, to_uint8
 from runcast.media.store import Store, as_path
 from runcast.media.value import FIGURE, PICTURE, Draft, Unfit, Value, known
+from runcast.normalize import step as whole_number
 from runcast.normalize.problem import look
 from runcast.records import FileRef
 
@@ -96,8 +97,12 @@ class Image(Value):
             one = item.pop("_image")
             _mark(one, item, files, store)
         data: dict[str, Any] = {"items": items}
-        if self.columns:
-            data["columns"] = int(self.columns)
+        if self.columns is not None:
+            columns = whole_number(self.columns)
+            if isinstance(columns, int) and columns > 0:
+                data["columns"] = columns
+            else:
+                store.report("columns: give how many pictures stand in a row", look(self.columns))
         return Draft(self.type, data, tuple(files))
 
     def _several(self) -> list[tuple[Image, str | None]]:

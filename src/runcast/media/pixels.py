@@ -29,6 +29,8 @@ def channels_last(array: Any, first: bool, layout: Layout | None = None) -> Any:
     np = numpy()
     may_be_first, may_be_last = array.shape[-3] in _CHANNELS, array.shape[-1] in _CHANNELS
     if layout is not None:
+        if str(layout).upper() not in ("HWC", "CHW"):
+            raise Unfit(f"layout is 'HWC' or 'CHW', not {layout!r}")
         first = str(layout).upper() == "CHW"
         may_be_first, may_be_last = may_be_first and first, may_be_last and not first
     if may_be_first and (first or not may_be_last):

@@ -25,10 +25,10 @@ class Table(Value):
     """Rows of cells, such as predictions on a validation set.
 
     Args:
-        rows: list of rows (with `columns`), list of dicts, dict of columns, pandas or polars data frame (an
-            index that is more than a count becomes columns), or NumPy structured or two-dimensional array. A
-            cell is None, a bool, a number, text, or anything JSON-like; dates become ISO text, everything
-            else ``str``.
+        rows: list of rows (with `columns`), list of dicts, dict of columns, pandas or polars data frame or
+            series (an index that is more than a count becomes columns), Arrow table, or NumPy structured or
+            two-dimensional array. A cell is None, a bool, a number, text, or anything JSON-like; dates become
+            ISO text, everything else ``str``.
         columns: names of the columns; needed for plain rows. Of dicts and frames they choose and order.
         caption: shown beside it.
         metadata: anything JSON-like.
@@ -67,6 +67,12 @@ def columns_of(rows: Any, names: list[Any] | None) -> tuple[list[str], list[list
     Raises:
         Unfit: it is no table, or its rows differ in length.
     """
+    if type(rows).__name__ == "LazyFrame":
+        raise Unfit("a lazy frame has no rows yet: give frame.collect()")
+    if not hasattr(rows, "columns") and callable(getattr(rows, "to_frame", None)):  # a series
+        rows = rows.to_frame()
+    if callable(getattr(rows, "to_pydict", None)):  # Arrow
+        rows = rows.to_pydict()
     if isinstance(rows, Mapping):
         rows = {key_text(name): _cells(column) for name, column in rows.items()}
         return _even(*_chosen(rows, names))
@@ -86,15 +92,16 @@ def columns_of(rows: Any, names: list[Any] | None) -> tuple[list[str], list[list
 
 
 def _of_rows(rows: list[Any], names: list[Any] | None) -> tuple[list[str], list[list[Any]]]:
-    rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
-    if not all(isinstance(row, (list, tuple)) for row in rows):
-        raise Unfit("each row of a table is a list of cells, or a dict")
+    if not set(map(type, rows)) <= {list, tuple}:
+        rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
+        if not all(isinstance(row, (list, tuple)) for row in rows):
+            raise Unfit("each row of a table is a list of cells, or a dict")
     width = len(rows[0]) if names is None and rows else len(names or ())
-    for number, row in enumerate(rows):
-        if len(row) != width:
-            raise Unfit(
-                f"the rows are ragged: row {number} has {len(row)} cells, not {width}; fill them up with None"
-            )
+    if set(map(len, rows)) - {width}:
+        number, cells = next((n, len(row)) for n, row in enumerate(rows) if len(row) != width)
+        raise Unfit(
+            f"the rows are ragged: row {number} has {cells} cells, not {width}; fill them up with None"
+        )
     titles = [str(i) for i in range(width)] if names is None else [key_text(name) for name in names]
     return titles, [list(column) for column in zip(*rows, strict=True)]
 
@@ -147,19 +154,9 @@ def _plain(column: list[Any], store: Store) -> list[Any]:
     kinds = set(map(type, column))
     if kinds <= _ASIS:
         return column
-    if kinds == {float}:
-        return (
-            column
-            if math.isfinite(sum(column) if _small(column) else math.nan)
-            else [codec.pack(cell) for cell in column]
-        )
+    if kinds == {float}:  # a sum is finite only where each cell is
+        return column if math.isfinite(sum(column)) else [codec.pack(cell) for cell in column]
     return [_cell(cell, store) for cell in column]
-
-
-def _small(column: list[float]) -> bool:
-    """Whether the sum is finite exactly where every cell is."""
-    low, high = min(column), max(column)
-    return low > -1e290 and high < 1e290
 
 
 def _cell(cell: Any, store: Store) -> Any:

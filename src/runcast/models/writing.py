@@ -77,6 +77,11 @@ def _pytorch(model: Any, folder: Path, example: Any) -> Written:
     torch = needed("torch")
     bare = is_state_dict(model)
     state = dict(model if bare else model.state_dict())
+    if empty := [name for name, entry in state.items() if str(getattr(entry, "device", "")) == "meta"]:
+        raise UsageError(
+            f"its weights are on the device 'meta', where they have no values: {empty[0]}, {len(empty)} in "
+            "all; give a module that has been computed"
+        )
     file, form = _state_dict(torch, state, folder)
     packages = ["torch", *(["safetensors"] if form == "safetensors" else [])]
     data: dict[str, Any] = {"file": file, "format": form}

@@ -9,7 +9,8 @@ where an optional package is missing (the message names the extra).
 """
 
 from runcast.render.charts import svg
+from runcast.render.marks import has_marks, marked
 from runcast.render.numbers import histogram, table
 from runcast.render.pictures import gif, grid, png
 
-__all__ = ["gif", "grid", "histogram", "png", "svg", "table"]
+__all__ = ["gif", "grid", "has_marks", "histogram", "marked", "png", "svg", "table"]

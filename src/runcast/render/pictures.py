@@ -49,7 +49,7 @@ def grid(paths: Sequence[Path], columns: int | None = None) -> bytes:
 
     if not paths:
         raise Reject("a grid needs at least one picture")
-    pictures = [_rgba(path) for path in paths]
+    pictures = [rgba(path) for path in paths]
     across = max(1, min(columns or math.ceil(math.sqrt(len(pictures))), len(pictures)))
     down = math.ceil(len(pictures) / across)
     height = max(picture.shape[0] for picture in pictures)
@@ -81,7 +81,7 @@ def gif(path: Path, fps: float) -> bytes:
     frames = load(path, dims=(4,), dtypes=("uint8",))
     if frames.shape[3] != 3 or 0 in frames.shape:
         raise Reject(f"an array of shape {frames.shape} is no video: T×H×W×3")
-    image = _pillow()
+    image = pillow()
     milliseconds = 10 * min(max(2, round(100 / fps)), 0xFFFF) if math.isfinite(fps) and fps > 0 else 100
     first, *others = [image.fromarray(frame) for frame in frames]
     out = io.BytesIO()
@@ -89,7 +89,12 @@ def gif(path: Path, fps: float) -> bytes:
     return out.getvalue()
 
 
-def _rgba(path: Path) -> Any:
+def rgba(path: Path) -> Any:
+    """Pixels of any picture, H×W×4 of uint8.
+
+    Raises:
+        Reject: it is none.
+    """
     import numpy as np
 
     pixels = load(path, dims=(2, 3), dtypes=("uint8",)) if is_npy(path) else _decoded(path)
@@ -108,7 +113,7 @@ def _decoded(path: Path) -> Any:
     """Pixels of an encoded picture, H×W×3 or H×W×4."""
     import numpy as np
 
-    image = _pillow()
+    image = pillow()
     try:
         with image.open(path) as picture:
             clear = "A" in picture.getbands() or "transparency" in picture.info
@@ -117,7 +122,12 @@ def _decoded(path: Path) -> Any:
         raise Reject(f"{path.name[:16]} is no picture that Pillow reads: {error}") from error
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """``PIL.Image``.
+
+    Raises:
+        Reject: it is not installed.
+    """
     try:
         from PIL import Image
     except ModuleNotFoundError as error:

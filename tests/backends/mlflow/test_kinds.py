@@ -271,6 +271,7 @@ def test_references(life: Lives, store: Store) -> None:
     reference = {"path": "big.bin", "uri": "s3://bucket/big.bin", "sha256": "", "size": 0}
     assert entry["references"] == [reference]
     assert (change.what, change.key) == ("degraded", "data")
+    assert "no aliases, metadata and descriptions of artifacts" in change.detail
 
 
 def test_origin(life: Lives, store: Store) -> None:

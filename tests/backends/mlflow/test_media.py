@@ -100,21 +100,35 @@ def test_arrays_and_lists_of_images(life: Lives, store: Store) -> None:
 
 
 def test_other_pictures_and_masks_are_kept_as_they_were(life: Lives, store: Store) -> None:
-    """A JPEG is a PNG in the grid and itself beside it; masks and boxes are kept, and that is reported."""
+    """A JPEG is a PNG in the grid and itself beside it; a mask is kept, and drawn onto a second image."""
     one = life()
-    jpeg, mask = picture("JPEG"), array(np.zeros((100, 400), np.uint8))
+    jpeg, mask = picture("JPEG"), array(np.ones((100, 400), np.uint8))
     item = {"width": 400, "height": 100, "caption": "a cat", "masks": {"m": {"file": 1, "classes": {}}}}
     changes = one.deliver(
         media(one, "image", {"a.jpg": jpeg, "m.npy": mask}, data={"items": [item]}), one.finished()
     )
 
-    ((_, step, ms, content),) = grid(store)
-    assert (step, ms) == (3, START // 10**6)
-    assert Image.open(io.BytesIO(content)).format == "PNG"
+    first, marked = sorted(grid(store))
+    assert (first[:3], marked[:3]) == (("x/y", 3, START // 10**6), ("x/y/marked", 3, START // 10**6))
+    assert Image.open(io.BytesIO(first[3])).format == "PNG"
+    blue = np.asarray(Image.open(io.BytesIO(marked[3])))[16:116].reshape(-1, 3).mean(axis=0)
+    assert blue[2] > 110  # of a picture that is red
     (fact,) = lines(store)
     assert [store.files()[ref["as"]] for ref in fact["files"]] == [jpeg, mask]
     assert fact["data"] == {"items": [item]}
     assert [(change.what, change.key) for change in changes] == [("degraded", "x/y")]
+    assert "drawn onto a second image, x/y/marked" in changes[0].detail
+
+
+def test_marks_that_cannot_be_drawn(life: Lives, store: Store) -> None:
+    """A mask of another shape harms neither the picture nor itself; the report says why it is not seen."""
+    one = life()
+    item = {"width": 400, "height": 100, "masks": {"m": {"file": 1}}}
+    files = {"a.png": picture(), "m.npy": array(np.ones((5, 5), np.uint8))}
+    (change,) = one.deliver(media(one, "image", files, data={"items": [item]}), one.finished())
+
+    assert [key for key, *_ in grid(store)] == ["x/y"]
+    assert "cannot be drawn, and are kept beside it: mask 'm' has the shape (5, 5)" in change.detail
 
 
 def test_image_twice_and_after_a_crash(life: Lives, store: Store) -> None:

@@ -197,7 +197,8 @@ def test_a_table_of_nothing_and_a_long_caption(delivery: Make) -> None:
     """Empty tables have a head; a caption is shown whole."""
     run = delivery()
     table = run.file("t.table.json", b'{"columns": ["a", "b"], "data": []}')
-    assert not run.media("table", "t", table, caption="c" * 10_000)
+    (change,) = run.media("table", "t", table, caption="c" * 10_000)
+    assert change.detail == "shown as a text; the whole is a file in the run's folder"
     ((value,),) = [event.values for event in run.events()]
     assert "| a | b |" in value.value
     assert "c" * 10_000 in value.value

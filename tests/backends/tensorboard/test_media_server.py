@@ -151,7 +151,7 @@ def changed(seen: SimpleNamespace, key: str) -> str:
 
 
 def test_a_list_of_images_is_shown_image_by_image(seen: SimpleNamespace) -> None:
-    """Arrays and files alike, with captions beside; masks are reported."""
+    """Arrays and files alike, with captions beside."""
     assert seen.server.get("plugin/images/tags")[RUN]["samples"]["samples"] == 3
     for sample in range(3):
         ((step, content, kind),) = seen.server.blobs("images", "individualImage", RUN, "samples", sample)
@@ -161,7 +161,16 @@ def test_a_list_of_images_is_shown_image_by_image(seen: SimpleNamespace) -> None
     assert "<em>three</em>" in words
     assert "image 1: first" in words
     assert "image 3: third" in words
-    assert "not drawn" in changed(seen, "samples")
+
+
+def test_masks_are_drawn_onto_a_second_image(seen: SimpleNamespace) -> None:
+    """Only the picture that has one is there again, larger and coloured; that is reported."""
+    assert seen.server.get("plugin/images/tags")[RUN]["samples/marked"]["samples"] == 1
+    ((step, content, kind),) = seen.server.blobs("images", "individualImage", RUN, "samples/marked")
+    assert (step, kind) == (0, "image/png")
+    assert pixels(content).shape[1] == 256
+    assert np.ptp(pixels(content).astype(int), axis=2).max() > 30
+    assert "drawn onto a second image, samples/marked" in changed(seen, "samples")
 
 
 def test_images_of_several_steps(seen: SimpleNamespace) -> None:
@@ -298,7 +307,7 @@ def test_tables_are_shown_in_part(seen: SimpleNamespace) -> None:
     assert words.count("<tr>") == 102  # a table within the one that TensorBoard puts around, and its head
     assert "<td>99</td>\n<td>&lt;s&gt;|99</td>" in words
     assert "250 rows, 3 columns" in words
-    assert "spilled" in changed(seen, "rows")
+    assert "the whole is a file in the run's folder" in changed(seen, "rows")
     (place,) = (seen.run.path / "media/rows").iterdir()
     assert len(json.loads(place.read_bytes())["data"]) == 250
 

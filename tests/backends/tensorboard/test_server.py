@@ -277,10 +277,21 @@ def test_a_running_server_sees_no_double_after_a_crash(seen: SimpleNamespace) ->
 
 def test_system_metrics_are_scalars_by_sample(seen: SimpleNamespace) -> None:
     """Their times are true; the step is only a number."""
-    points = seen.server.scalars("e/kinds", "system/cpu/percent")
+    points = seen.server.scalars("e/kinds", "~system/cpu/percent")
     assert [point[1:] for point in points] == [[0, 0.0], [1, 10.0], [2, 20.0]]
     assert points[2][0] - points[0][0] == pytest.approx(2, abs=1e-5)
-    assert "system/gpu/0/memory" in seen.server.get("plugin/scalars/tags")["e/kinds"]
+    assert "~system/gpu/0/memory" in seen.server.get("plugin/scalars/tags")["e/kinds"]
+
+
+def test_hparams_lists_the_scripts_metrics_first(seen: SimpleNamespace) -> None:
+    """The dashboard shows the first five metrics that its endpoint names: none of these is the machine's."""
+    answer = seen.server.get("plugin/hparams/experiment", {})
+    metrics = [info["name"]["tag"] for info in answer["metricInfos"]]
+
+    assert [tag.startswith("~system/") for tag in metrics] == sorted(
+        t.startswith("~system/") for t in metrics
+    )
+    assert "~system/cpu/percent" in metrics
 
 
 def test_what_is_wanted_of_a_metric_is_shown(seen: SimpleNamespace) -> None:
@@ -295,7 +306,7 @@ def test_what_is_wanted_of_a_metric_is_shown(seen: SimpleNamespace) -> None:
 
 
 def test_environment_artifacts_models_and_inputs_are_shown(seen: SimpleNamespace) -> None:
-    """A text each, with the place of what is in the run's folder."""
+    """A text each, with the place of what is in the run's folder; that it is no more than that is reported."""
     ((_, environment),) = seen.server.texts("e/kinds", "_runcast_/environment")
     assert "<td>git/commit</td>\n<td>abc</td>" in environment
     assert "<td>python</td>\n<td>3.12</td>" in environment
@@ -310,6 +321,8 @@ def test_environment_artifacts_models_and_inputs_are_shown(seen: SimpleNamespace
     (entry,) = run.document()["models"]
     assert (run.path / entry["folder"] / "w.bin").read_bytes() == b"weights"
     assert next(run.path.glob("environment/*/diff.patch")).read_bytes() == b"+1"
+    lesser = {change.detail.split(":")[0] for change in run.changes if change.what == "degraded"}
+    assert lesser >= {f"TensorBoard has no {what}" for what in ("artifacts", "models", "inputs", "traces")}
 
 
 def test_traces_are_shown_as_texts(seen: SimpleNamespace) -> None:

@@ -69,6 +69,8 @@ def _report(plan: Plan, record: Artifact, number: int, root: str, index: str) ->
     lesser = []
     if number:
         lesser.append(f"MLflow has no versions: version {number + 1} is the folder {root}")
+    if record.aliases or record.metadata or record.description:
+        lesser.append(f"MLflow has no aliases, metadata and descriptions of artifacts: they are in {index}")
     if any(file.uri for file in record.files):
         lesser.append(f"MLflow has no references: they are listed in {index}")
     if lesser:

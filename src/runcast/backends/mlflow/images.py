@@ -2,8 +2,9 @@
 
 ``images/<key>+step+<step>+timestamp+<ms>+<uuid>.png``, and beside it ``...+compressed.webp``, a thumbnail.
 MLflow draws the uuid by chance; ours is a digest of the record, so that one that comes twice is there
-once. The images of a list are the keys ``<key>/0``, ``<key>/1``, ... Masks, and pictures that are no PNG,
-stand as they were in ``media/image/``.
+once. The images of a list are the keys ``<key>/0``, ``<key>/1``, ... An image with masks or boxes is there
+a second time with these drawn onto it, as ``<key>/marked`` (``<key>/marked/0``). Masks, and pictures that are
+no PNG, stand as they were in ``media/image/``.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def parts(plan: Plan, record: Media, files: Files, run_id: str) -> tuple[dict[st
     refs = []
     for number, (file, source) in enumerate(sources):
         if number < count:
-            place = _picture(made, record, run_id, number if count > 1 else None, source, what)
+            place = _picture(made, record, run_id, f"/{number}" if count > 1 else "", source, what)
         else:
             place = _original(record, file, number)
             made[place] = source
@@ -53,24 +54,46 @@ def parts(plan: Plan, record: Media, files: Files, run_id: str) -> tuple[dict[st
         else:
             refs.append(_ref(file, place))
     plan.tags[LOGGED] = "True"
-    _report(plan, record, has_overlays=any(item.keys() & {"masks", "boxes"} for item in items or ()))
+    _report(plan, record, _add_marked(made, record, run_id, [source for _, source in sources], what))
     return made, {"path": next(iter(made)), "files": refs, "data": record.data}
 
 
+def _add_marked(
+    made: dict[str, Content], record: Media, run_id: str, sources: list[Path], what: str
+) -> str | None:
+    """Add each picture that has masks or boxes with these on it; returns what of them MLflow does not show,
+    None where there are none."""
+    items = record.data.get("items") or []
+    shown = None
+    for number, item in enumerate(items):
+        if not render.has_marks(item):
+            continue
+        shown = shown or ""
+        try:
+            marked = render.marked(sources, number, item)
+        except Reject as error:
+            shown = f"masks and boxes cannot be drawn, and are kept beside it: {error}"
+            continue
+        part = f"/marked/{number}" if len(items) > 1 else "/marked"
+        _picture(made, record, run_id, part, marked, what)
+    return shown
+
+
 def _picture(
-    made: dict[str, Content], record: Media, run_id: str, number: int | None, source: Path, what: str
+    made: dict[str, Content], record: Media, run_id: str, part: str, source: Content, what: str
 ) -> str:
     """Add one picture and its thumbnail to `made`; returns the picture's place."""
-    with source.open("rb") as file:
-        start = file.read(8)
-    content: Content = source
-    if start.startswith(b"\x93NUMPY"):
-        content = render.png(source)
-    elif start != _PNG:
-        content = _as_png(source, what)
-    key = names.image_key(record.key if number is None else f"{record.key}/{number}")
+    content = source
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            start = file.read(8)
+        if start.startswith(b"\x93NUMPY"):
+            content = render.png(source)
+        elif start != _PNG:
+            content = _as_png(source, what)
+    key = names.image_key(f"{record.key}{part}")
     digest = "".join(file.sha256 for file in record.contents)
-    identity = f"{run_id}\0{record.key}\0{record.step}\0{record.time}\0{number}\0{digest}"
+    identity = f"{run_id}\0{record.key}\0{record.step}\0{record.time}\0{part}\0{digest}"
     unique = uuid.UUID(hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32])
     milliseconds = max(0, record.time // 1_000_000)
     name = f"{key.replace('/', '~')}+step+{record.step}+timestamp+{milliseconds}+{unique}"
@@ -125,10 +148,15 @@ def _ref(file: FileRef, place: str) -> dict[str, Any]:
     return {"path": file.path, "as": place, "sha256": file.sha256, "size": file.size}
 
 
-def _report(plan: Plan, record: Media, *, has_overlays: bool) -> None:
+def _report(plan: Plan, record: Media, marks: str | None) -> None:
+    """Args: marks: what of masks and boxes is not shown, None where there are none."""
     native = names.image_key(record.key)
     if native != record.key:
         plan.change("renamed", record.key, native)
-    if has_overlays or record.caption or any("caption" in i for i in record.data.get("items") or ()):
-        lost = "captions, masks and boxes" if has_overlays else "captions"
-        plan.change("degraded", record.key, f"MLflow shows images without {lost}: they are kept beside them")
+    lesser = []
+    if record.caption or any("caption" in item for item in record.data.get("items") or ()):
+        lesser.append("MLflow shows images without captions: they are kept beside them")
+    if marks is not None:
+        lesser.append(marks or f"masks and boxes are drawn onto a second image, {native}/marked")
+    if lesser:
+        plan.change("degraded", record.key, "; ".join(lesser))

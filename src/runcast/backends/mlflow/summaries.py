@@ -7,7 +7,6 @@ look like one more metric, so it is JSON in the tag ``runcast.summary.<metric>``
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import math
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from runcast.backends.mlflow import names
 from runcast.codec import pack, unpack
 from runcast.records import Define, Metrics
+from runcast.summaries import best_is, definition
 
 _ORDER = ("best", "min", "max", "mean", "last")
 
@@ -37,6 +37,7 @@ class Summaries:
 
     def define(self, record: Define) -> None:
         """From now on, sum this metric up."""
+        self._defined.pop(record.key, None)  # the last pattern that fits counts
         self._defined[record.key] = {"goal": record.goal, "summary": list(record.summary)}
 
     def take(self, record: Metrics) -> None:
@@ -47,10 +48,7 @@ class Summaries:
                     self._count(key, _double(value), record.step)
 
     def _rule(self, key: str) -> dict[str, Any] | None:
-        if key in self._defined:
-            return self._defined[key]
-        globs = (glob for glob in self._defined if fnmatch.fnmatchcase(key, glob))
-        return next((self._defined[glob] for glob in globs), None)
+        return definition(key, self._defined)
 
     def _count(self, key: str, value: float, step: int) -> None:
         new = {"n": 0, "sum": 0.0, "min": [value, step], "max": [value, step], "last": [value, step]}
@@ -78,10 +76,10 @@ def _said(rule: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
     wanted = {*rule["summary"], *(["best"] if goal else [])}
     values = {"min": seen["min"], "max": seen["max"], "last": seen["last"]}
     values["mean"] = [seen["sum"] / seen["n"], None]
-    values["best"] = seen["min"] if goal == "minimize" else seen["max"]
+    values["best"] = seen[best_is(goal)]
     said: dict[str, Any] = {"goal": goal} if goal else {}
     for name in _ORDER:
-        if name in wanted and (name != "best" or goal):
+        if name in wanted:
             value, step = values[name]
             said[name] = value
             if step is not None:

@@ -21,7 +21,7 @@ CAPABILITIES = Capabilities(
     text=native("text dashboard"),
     html=mapped("its source in the text dashboard, the file in the run's folder"),
     images=native("images dashboard, captions as text; WebP and arrays as PNG"),
-    masks=mapped("not drawn: counted in a text, the files in the run's folder"),
+    masks=mapped("drawn onto a second image, <key>/marked; the masks are files in the run's folder"),
     figures=mapped("matplotlib's as images; plotly's as files in the run's folder, named in a text"),
     audio=native("audio dashboard; what is no WAV plays if the browser knows it"),
     video=mapped("arrays and GIFs as GIFs among the images; others as files in the run's folder"),
@@ -42,7 +42,9 @@ CAPABILITIES = Capabilities(
     models=mapped("files in the run's folder; signature, example and flavor in a text and runcast.json"),
     inputs=mapped("a text and runcast.json, files in the run's folder"),
     environment=mapped("a table among the texts, runcast.json, files in the run's folder"),
-    system=mapped("scalars system/... by the number of the sample; TensorBoard can show them by their times"),
+    system=mapped(
+        "scalars ~system/..., behind all others, by the number of the sample; show them by their times"
+    ),
     traces=mapped("a text each, of which TensorBoard shows a sample; exact in a field of runcast's own"),
     nested=mapped("the parent's id and folder in runcast.json"),
     any_name=native("escaped: lone surrogates, names over 1000 characters, names of TensorBoard's own"),

@@ -24,9 +24,9 @@ from typing import Any
 
 import msgspec
 
-from runcast.backends.tensorboard.summaries import definition
 from runcast.codec import pack, unpack
 from runcast.records import Lost, Params, RunFinished, RunStarted, Status
+from runcast.summaries import definition
 
 _SEVERITY: tuple[Status, ...] = ("finished", "failed", "killed", "crashed")
 

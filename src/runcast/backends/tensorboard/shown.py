@@ -13,8 +13,9 @@ from runcast.names import escape
 from runcast.plugins import Change
 
 TEXT_SUFFIX = "/text_summary"
-SYSTEM = "system/"
-"""What the tags of system metrics begin with."""
+SYSTEM = "~system/"
+"""What the tags of system metrics begin with: TensorBoard sorts by name, and its HParams shows the first five
+metrics only, so these come behind those of the script."""
 _LONGEST_NAME = 1000
 _LONGEST_VALUE = 4096
 _WHOLE = "whole in runcast.json"

@@ -54,6 +54,9 @@ def environment(draft: Draft, record: Environment) -> None:
 
 def trace(draft: Draft, record: Trace) -> None:
     """One text each."""
+    name = record.spans[0].name if record.spans else ""
+    detail = "TensorBoard has no traces: each is a text, of which a sample is shown; the file has all"
+    draft.changes.append(Change("degraded", name, detail))
     draft.page(record, "traces", pages.trace(record), numbered=True)
 
 

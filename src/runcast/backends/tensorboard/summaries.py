@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
 from runcast.codec import pack, unpack
 from runcast.records import Scalar
+from runcast.summaries import best_is
 
 Entry = list[Any]
 """Count and mean of the finite values; least and its step; greatest and its step; last and its step."""
-
-
-def definition(key: str, defines: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """What was defined of a metric: under its own name, else by the last pattern that fits."""
-    if key in defines:
-        return defines[key]
-    return next((defines[glob] for glob in reversed([*defines]) if fnmatchcase(key, glob)), None)
 
 
 def updated(entry: Entry | None, step: int, value: Scalar) -> Entry:
@@ -45,8 +38,7 @@ def wanted(entry: Entry, define: Mapping[str, Any]) -> dict[str, dict[str, Any]]
         "mean": {"value": mean if count else None},
         "last": {"value": unpack(last), "step": last_step},
     }
-    if goal:
-        known["best"] = known["min" if goal == "minimize" else "max"]
+    known["best"] = known[best_is(goal)]
     names = define.get("summary") or (["best", "last"] if goal else ["min", "max", "last"])
     return {name: known[name] for name in names if name in known}
 

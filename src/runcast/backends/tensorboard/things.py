@@ -12,6 +12,7 @@ from runcast.backends.tensorboard.media import present
 from runcast.backends.tensorboard.media.medium import Medium
 from runcast.codec import encode
 from runcast.formats.tfevents import RUN_GRAPH, frame, graph_event, text_value
+from runcast.plugins import Change
 from runcast.records import Artifact, FileRef, Input, Media, Model
 
 
@@ -54,6 +55,7 @@ def artifact(draft: Draft, record: Artifact) -> None:
         entry["description"] = record.description
     entry["files"] = _listed(record.files)
     draft.edit().artifacts.append(entry)
+    _lesser(draft, record.name, "artifacts")
     draft.page(record, "artifacts", pages.thing(entry), numbered=True)
 
 
@@ -63,6 +65,9 @@ def model(draft: Draft, record: Model) -> None:
     place(draft.run, draft.root, folder, f"model {record.name!r}", record.files)
     entry = _fields(record) | {"folder": folder}
     draft.edit().models.append(entry)
+    _lesser(draft, record.name, "models")
+    if record.register_as:
+        draft.changes.append(Change("skipped", record.register_as, "TensorBoard has no registry of models"))
     draft.page(record, "models", pages.thing(entry), numbered=True)
 
 
@@ -73,7 +78,14 @@ def used(draft: Draft, record: Input) -> None:
         entry["folder"] = version_folder("inputs", record.name, digest_of(record.files))
         place(draft.run, draft.root, entry["folder"], f"input {record.name!r}", record.files)
     draft.edit().inputs.append(entry)
+    _lesser(draft, record.name, "inputs")
     draft.page(record, "inputs", pages.thing(entry), numbered=True)
+
+
+def _lesser(draft: Draft, name: str, what: str) -> None:
+    """Tell that TensorBoard has no such thing."""
+    detail = f"TensorBoard has no {what}: a text says what it is, its files are in the run's folder"
+    draft.changes.append(Change("degraded", name, detail))
 
 
 def _fields(record: Model | Input) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from runcast.records import Define, Scalar
+from runcast.summaries import best_is, definition
 
 
 class Summaries:
@@ -27,7 +27,7 @@ class Summaries:
         self._found: dict[str, list[Any] | None] = {}
 
     def define(self, record: Define) -> None:
-        """Sum a metric up from now on; the last definition that fits a name wins."""
+        """Sum a metric up from now on; the last pattern that fits a name wins."""
         self._found.clear()
         others = [each for each in self._state["defined"] if each[0] != record.key]
         self._state["defined"] = [*others, [record.key, record.goal, list(record.summary)]]
@@ -57,12 +57,7 @@ class Summaries:
 
     def _definition(self, name: str) -> list[Any] | None:
         if name not in self._found:
-            fits = (
-                each
-                for each in reversed(self._state["defined"])
-                if each[0] == name or ("*" in each[0] and fnmatch.fnmatchcase(name, each[0]))
-            )
-            self._found[name] = next(fits, None)
+            self._found[name] = definition(name, {each[0]: each for each in self._state["defined"]})
         return self._found[name]
 
     def _add(self, name: str, step: int, value: Scalar, goal: str | None) -> None:
@@ -79,7 +74,7 @@ class Summaries:
             sums["min"] = text
         if is_highest:
             sums["max"] = text
-        if is_highest if goal == "maximize" else is_lowest:
+        if is_highest if best_is(goal) == "max" else is_lowest:
             sums.update(best=text, best_step=json.dumps(step))
         sums["count"] = sums.get("count", 0) + 1
         sums["total"] = json.dumps(json.loads(sums.get("total", "0")) + float(value))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Any
+
 from runcast import render
 from runcast.backends.tensorboard.media.medium import Medium, rendered
+from runcast.errors import Reject
 from runcast.formats.tfevents import audio_value, image_value
 from runcast.records import FileRef
 
@@ -12,7 +16,7 @@ _NPY = b"\x93NUMPY"
 
 
 def image(medium: Medium) -> None:
-    """All images of the list in one value; masks and boxes in words."""
+    """All images of the list in one value; those with masks or boxes once more, with these on them."""
     data, files = medium.record.data, medium.record.contents
     items = data.get("items") or [{} for _ in files]
     pictures = [_picture(medium, file) for file in files[: len(items)]]
@@ -25,8 +29,23 @@ def image(medium: Medium) -> None:
     for number, item in enumerate(items):
         medium.words += _item(item, f"image {number + 1}: " if len(items) > 1 else "")
     medium.words += [f"mask: `{mask}`" for mask in masks]
-    if masks or any(item.get("boxes") or item.get("masks") for item in items):
-        medium.degraded("masks and boxes are not drawn; they are kept with the run")
+    if any(map(render.has_marks, items)):
+        _show_marked(medium, files, items)
+
+
+def _show_marked(medium: Medium, files: list[FileRef], items: list[dict[str, Any]]) -> None:
+    paths, drawn = [medium.path(file) for file in files], []
+    for number, item in enumerate(items):
+        if render.has_marks(item):
+            try:
+                drawn.append(render.marked(paths, number, item))
+            except Reject as error:
+                medium.degraded(f"masks and boxes cannot be drawn, and are kept with the run: {error}")
+    if drawn:
+        tag = medium.name(f"{medium.record.key}/marked")
+        width, height = struct.unpack(">II", drawn[0][16:24])
+        medium.show(tag, image_value(tag, (width, height), drawn))
+        medium.degraded(f"masks and boxes are drawn onto a second image, {tag}")
 
 
 def _item(item: dict[str, object], head: str) -> list[str]:

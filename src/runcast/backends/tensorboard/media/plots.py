@@ -57,6 +57,7 @@ def _say(
         medium.degraded(f"shown as a table; it cannot be drawn: {error}")
     else:
         medium.show(medium.tag, image_value(medium.tag, picture.size, [picture.png]))
+        medium.degraded("drawn as an image, with its numbers as a text: TensorBoard has no such plot")
     medium.words.append(grid(head, rows[:_ROWS]))
     if len(rows) > _ROWS or len(head) > _COLUMNS + 1:
         medium.degraded(f"the first {_ROWS} rows and {_COLUMNS} columns are shown; all are kept in the event")

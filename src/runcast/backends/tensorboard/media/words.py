@@ -38,11 +38,9 @@ def table(medium: Medium) -> None:
     medium.words.append(grid([str(name) for name in columns[:_COLUMNS]], shown))
     place = medium.keep(file)
     medium.words.append(f"{len(rows)} rows, {len(columns)} columns: `{place}`")
-    if len(rows) > _ROWS or len(columns) > _COLUMNS:
-        detail = (
-            f"up to {_ROWS} rows and {_COLUMNS} columns are shown; the whole is a file in the run's folder"
-        )
-        medium.spilled(detail)
+    more = len(rows) > _ROWS or len(columns) > _COLUMNS
+    part = f" of up to {_ROWS} rows and {_COLUMNS} columns" if more else ""
+    medium.degraded(f"shown as a text{part}; the whole is a file in the run's folder")
 
 
 def _cell(value: object) -> str:
