@@ -221,22 +221,28 @@ def test_any_callable(life: Lives, store: Store) -> None:
     assert np.asarray(loaded.metadata.load_input_example(uri)).tolist() == X.tolist()
 
 
-def test_registered_once(life: Lives, store: Store) -> None:
-    """Redelivery and a crash make no second model, output or version; aliases point to the version."""
+def test_registered_once(life: Lives, store: Store, tmp_path: Path) -> None:
+    """Redelivery and a crash make no second model, output or version; aliases point to the version.
+
+    MLflow's global settings name another store meanwhile, as they do in a user's process.
+    """
     import mlflow
 
+    usual = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/another.db")
     one = life()
     record = sklearn_model(one, register_as="digits/best", aliases=["champion", "latest"])
     one.deliver(record, ack=False)
     changes = one.deliver(record)
     one.backend = None
     one.deliver(record, one.finished())
+    mlflow.set_tracking_uri(usual)
 
     found = logged(store)
     name = "digits_x2f_best"
     (version,) = store.client.search_model_versions(f"name = '{name}'")
     assert (str(version.version), version.run_id) == ("1", store.run().info.run_id)
-    assert version.source == f"models:/{found.model_id}"
+    assert version.source == found.artifact_location
     assert store.client.get_model_version_by_alias(name, "champion").version == version.version
     assert len(store.run().outputs.model_outputs) == 1
     assert json.loads(found.tags["mlflow.modelVersions"]) == [{"name": name, "version": "1"}]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from runcast.backends.mlflow import mlmodel, names
+from runcast.backends.mlflow import mlmodel, names, versions
 from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import line
@@ -114,15 +114,8 @@ class Models:
         for version in _all(search):
             if version.tags.get(IDENTITY) == identity:
                 return str(version.version)
-        created = self._client.create_model_version(
-            name,
-            source=f"models:/{model.model_id}",
-            run_id=self._run_id,
-            tags={IDENTITY: identity},
-            await_creation_for=0,
-            model_id=model.model_id,
-        )
-        return str(created.version)
+        made = versions.created(self._client, name, model, self._run_id, {IDENTITY: identity})
+        return str(made.version)
 
 
 def _all(search: Callable[[str | None], Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from runcast.backends.mlflow import versions
 from runcast.backends.mlflow.client import connect, translated
 from runcast.backends.mlflow.uris import mask, parse
 from runcast.catalog.values import json_in, json_out
@@ -80,15 +81,8 @@ class MlflowRegistry(Moving):
             if _registered(client, candidate.name) is None:
                 _created(client, candidate.name)
             tags = {IDENTITY: candidate.identity, _FACTS: _facts(candidate)}
-            if not self._adopted(client, candidate.name, model.model_id, tags):
-                client.create_model_version(
-                    candidate.name,
-                    source=f"models:/{model.model_id}",
-                    run_id=candidate.refs.get("mlflow"),
-                    tags=tags,
-                    await_creation_for=0,
-                    model_id=model.model_id,
-                )
+            if not self._adopted(client, candidate.name, model, tags):
+                versions.created(client, candidate.name, model, candidate.refs.get("mlflow"), tags)
         found = self._known(candidate)
         assert found is not None  # noqa: S101  # it has just been made
         return found
@@ -96,11 +90,11 @@ class MlflowRegistry(Moving):
     def _known(self, candidate: Candidate) -> ModelVersion | None:
         return next((v for v in self.versions(candidate.name) if v.identity == candidate.identity), None)
 
-    def _adopted(self, client: Any, name: str, model_id: str, tags: Mapping[str, str]) -> bool:
+    def _adopted(self, client: Any, name: str, model: Any, tags: Mapping[str, str]) -> bool:
         """Whether the backend registered this very model (`Run.log_model`): then it is the version."""
-        search = f"name = '{name}'"
+        search, source = f"name = '{name}'", versions.source(client, model)
         for version in every(lambda token: client.search_model_versions(search, page_token=token)):
-            if version.source == f"models:/{model_id}" and IDENTITY not in version.tags:
+            if version.source == source and IDENTITY not in version.tags:
                 for key in (_FACTS, IDENTITY):
                     client.set_model_version_tag(name, str(version.version), key, tags[key])
                 return True
