@@ -68,3 +68,16 @@ def test_make_test_installs_it() -> None:
     lines = (PACKAGE.parents[1] / "Makefile").read_text().splitlines()
 
     assert any("pip install" in line and "-e plugins/runcast-csv" in line for line in lines)
+
+
+def test_it_takes_part_in_the_selection(installed: dict[str, str], project: Path) -> None:
+    """``runcast select`` lists it by its own words, after the trackers of the rules, with its price."""
+    code = "from runcast.cli import main; import sys; sys.argv = ['runcast', 'select', '--json']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=installed)
+    assert done.returncode == 0, done.stderr
+    choices = json.loads(done.stdout)["choices"]
+    place, listed = next((n, one) for n, one in enumerate(choices) if one["backend"] == "csv")
+    assert place >= 3
+    assert (listed["title"], listed["installed"], listed["cost"]["high"]) == ("CSV files", True, 0)
+    assert listed["strengths"] == ["two files for each run, which every spreadsheet opens"]
+    assert any(gain["feature"] == "params and tags of any length" for gain in listed["wins"])

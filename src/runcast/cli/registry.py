@@ -10,9 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from runcast.cli import output
-from runcast.cli.registry_lines import ask, show_answer, show_comparison, show_events, show_versions
+from runcast.cli.registry_lines import (
+    ask,
+    show_answer,
+    show_comparison,
+    show_events,
+    show_problems,
+    show_versions,
+)
 from runcast.errors import UsageError
-from runcast.model_registry import Answer, Registries, registry
+from runcast.model_registry import Answer, Found, Registries, registry
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -63,16 +70,13 @@ def list_command(
 ) -> None:
     """List the versions of a model, or of every model."""
     with output.errors(), _opened(registry, "") as every:
-        found = [
-            version
-            for key in every
-            for model in ([name] if name else every[key].names())
-            for version in every[key].versions(model)
-        ]
+        found = every.versions(name or "")
+    versions = [version for of_one in found.values() for version in of_one]
     if json:
-        output.print_json([version.model_dump() for version in found])
+        output.print_json([version.model_dump() for version in versions])
     else:
-        show_versions(found)
+        show_versions(versions)
+    _told(found)
 
 
 @app.command("show")
@@ -100,7 +104,7 @@ def promote_command(
         _answered(registry, by, json, lambda every: every.promote(wanted, stage, approve=agree, note=note))
         return
     with output.errors(), _opened(registry, by) as every:
-        found = {key: every[key].check(wanted, stage) for key in every}
+        found = every.check(wanted, stage)
     if json:
         output.print_json({key: [check.model_dump() for check in checks] for key, checks in found.items()})
     else:
@@ -110,6 +114,7 @@ def promote_command(
             for check in checks
         ]
         output.console().print(output.table(["registry", "condition", "met", "what was found"], rows))
+    _told(found)
     if not all(check.ok for checks in found.values() for check in checks):
         raise typer.Exit(output.FAILED)
 
@@ -137,12 +142,12 @@ def alias_command(
     json: Json = False,
 ) -> None:
     """Point an alias to a version, or take it away."""
-    if not delete:
-        _answered(registry, by, json, lambda every: every.alias(wanted, alias))
-        return
-    with output.errors(), _opened(registry, by) as every:
-        for key in every:
-            every[key].unalias(wanted, alias)
+    _answered(
+        registry,
+        by,
+        json,
+        lambda every: every.unalias(wanted, alias) if delete else every.alias(wanted, alias),
+    )
 
 
 @app.command("tag")
@@ -178,6 +183,7 @@ def compare_command(
     else:
         for comparison in found.values():
             show_comparison(comparison)
+    _told(found)
 
 
 @app.command("download")
@@ -205,6 +211,7 @@ def history_command(name: Name, registry: Where = None, json: Json = False) -> N
         output.print_json({key: [event.model_dump() for event in events] for key, events in found.items()})
     else:
         show_events(found)
+    _told(found)
 
 
 def _opened(names: list[str] | None, by: str) -> Registries:
@@ -227,6 +234,13 @@ def _answered(
     else:
         show_answer(answer, details=details)
     if not answer.ok:
+        raise typer.Exit(output.FAILED)
+
+
+def _told(found: Found[Any]) -> None:
+    """Which registries did not answer, and the truth in the exit code."""
+    if found.problems:
+        show_problems(found.problems)
         raise typer.Exit(output.FAILED)
 
 

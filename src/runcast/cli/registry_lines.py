@@ -33,11 +33,17 @@ def show_versions(versions: Sequence[ModelVersion]) -> None:
 
 def show_answer(answer: Answer, *, details: bool = False) -> None:
     """Versions, then what went wrong where."""
-    show_versions(list(answer.versions.values()))
+    if answer.versions:
+        show_versions(list(answer.versions.values()))
     if details:
         for version in answer.versions.values():
             _show_details(version)
-    for name, problem in answer.problems.items():
+    show_problems(answer.problems)
+
+
+def show_problems(problems: Mapping[str, str]) -> None:
+    """Registry and why it did not do it, each on lines of its own, on stderr."""
+    for name, problem in problems.items():
         typer.echo(f"{name}: {visible(problem, lines=True)}", err=True)
 
 

@@ -104,7 +104,7 @@ def _stored(source: Source | None, run: str, layout: Layout) -> StoredArtifact:
         if not models:
             raise UsageError(f"run {run} has logged no model: log one with run.log_model, or give a folder")
         return StoredArtifact(models[-1], layout)
-    if isinstance(source, os.PathLike):
+    if isinstance(source, os.PathLike) or source.startswith(("/", "./", "../", "~")):
         raise UsageError(f"{os.fspath(source)!r} is neither a file nor a folder")
     where = find_run(run, dir=layout.root).experiment if run else logged.only_experiment(source, layout.root)
     try:

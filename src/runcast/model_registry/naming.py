@@ -107,7 +107,9 @@ def pick(wanted: str, versions: Sequence[ModelVersion], names: Iterable[str], po
     """
     name, mark, rest = split(wanted)
     if not versions:
-        near = difflib.get_close_matches(name, names := list(names), n=3, cutoff=0.5) or names[:5]
+        if name in (names := list(names)):
+            raise UsageError(f"model {name!r} has no version yet; register one")
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:5]
         hint = f"there are {', '.join(near)}" if near else "none was registered"
         raise UsageError(f"there is no model {name!r}; {hint}")
     where = versions[0].registry

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from runcast.errors import PromotionError, RegistryError, RuncastError
+from runcast.errors import PromotionError, RegistryError, RuncastError, UsageError
 from runcast.model_registry.candidates import Source
+from runcast.model_registry.conditions import Check
 from runcast.model_registry.promotion import Approve, Own, Request
 from runcast.model_registry.single import Comparison, ModelRegistry
 from runcast.plugins.registry import Event, ModelVersion
@@ -47,6 +48,21 @@ class Answer(BaseModel):
             text = "\n".join(f"{name}: {problem}" for name, problem in self.problems.items())
             raise RegistryError(f"done in {done}; not in\n{text}")
         return self
+
+
+T = TypeVar("T")
+
+
+class Found(dict[str, T]):
+    """Registry → what it answered.
+
+    Attributes:
+        problems: registry → why it did not answer.
+    """
+
+    def __init__(self, answers: Mapping[str, T], problems: Mapping[str, str]) -> None:
+        super().__init__(answers)
+        self.problems = dict(problems)
 
 
 class Registries:
@@ -111,24 +127,54 @@ class Registries:
         return self._each(lambda one: one.promote(_of(one, wanted), stage, approve=asked, own=own, note=note))
 
     def rollback(self, name: str, stage: str = "", *, note: str = "") -> Answer:
-        """`ModelRegistry.rollback` everywhere."""
-        return self._each(lambda one: one.rollback(name, stage, note=note))
+        """`ModelRegistry.rollback` everywhere, or nowhere if a registry does not answer.
 
-    def names(self) -> dict[str, list[str]]:
+        A second call goes back once more. But where another registry still has the version that was taken
+        out here, an earlier call was cut short between the two: then only the other one moves.
+        """
+        seen, errors = self._asked(lambda one: one.rolled_back(name, stage))
+        if down := [key for key, error in errors.items() if isinstance(error, RegistryError)]:
+            why = (
+                f"nothing was moved, because {', '.join(down)} does not answer, and repeating the call would "
+                "go back twice; name this registry alone (-r) to roll back here"
+            )
+            return Answer(problems={key: str(errors.get(key, why)) for key in self._registries})
+
+        def back(one: ModelRegistry) -> ModelVersion:
+            others = {now for key, (now, _) in seen.items() if key != one.name}
+            if one.name in seen and seen[one.name][1] and seen[one.name][1] in others:
+                return one.get(f"{name}/{stage or one.policy.stages[-1]}")
+            return one.rollback(name, stage, note=note)
+
+        return self._each(back)
+
+    def unalias(self, name: str, alias: str) -> Answer:
+        """`ModelRegistry.unalias` wherever the alias is."""
+        found, errors = self._asked(lambda one: one.unalias(name, alias))
+        down = {key: str(error) for key, error in errors.items() if not isinstance(error, UsageError)}
+        return Answer(versions=found, problems=down)
+
+    def names(self) -> Found[list[str]]:
         """Registry → its models."""
-        return {name: one.names() for name, one in self._registries.items()}
+        return self._found(lambda one: one.names())
 
-    def versions(self, name: str) -> dict[str, list[ModelVersion]]:
-        """Registry → its versions of a model."""
-        return {key: one.versions(name) for key, one in self._registries.items()}
+    def versions(self, name: str = "") -> Found[list[ModelVersion]]:
+        """Registry → its versions of a model, or of every model."""
+        return self._found(
+            lambda one: [v for model in ([name] if name else one.names()) for v in one.versions(model)]
+        )
 
-    def history(self, name: str) -> dict[str, list[Event]]:
+    def history(self, name: str) -> Found[list[Event]]:
         """Registry → what happened there to a model."""
-        return {key: one.history(name) for key, one in self._registries.items()}
+        return self._found(lambda one: one.history(name))
 
-    def compare(self, wanted: Sequence[str], *, by: str = "") -> dict[str, Comparison]:
+    def compare(self, wanted: Sequence[str], *, by: str = "") -> Found[Comparison]:
         """Registry → versions side by side."""
-        return {key: one.compare(wanted, by=by) for key, one in self._registries.items()}
+        return self._found(lambda one: one.compare(wanted, by=by))
+
+    def check(self, wanted: str | Answer, stage: str, *, own: Sequence[Own] = ()) -> Found[list[Check]]:
+        """Registry → what `promote` would ask of a version there."""
+        return self._found(lambda one: one.check(_of(one, wanted), stage, own=own))
 
     def download(self, wanted: str, folder: str | os.PathLike[str] | None = None) -> Path:
         """From the first registry that has it; see `ModelRegistry.download`."""
@@ -151,18 +197,32 @@ class Registries:
         self.close()
 
     def _each(self, call: Callable[[ModelRegistry], ModelVersion]) -> Answer:
-        answer, errors = Answer(), []
+        found, errors = self._asked(call)
+        return Answer(versions=found, problems={name: str(error) for name, error in errors.items()})
+
+    def _found(self, call: Callable[[ModelRegistry], T]) -> Found[T]:
+        found, errors = self._asked(call)
+        if not found and errors:
+            raise next(iter(errors.values()))
+        return Found(found, {name: str(error) for name, error in errors.items()})
+
+    def _asked(self, call: Callable[[ModelRegistry], T]) -> tuple[dict[str, T], dict[str, RuncastError]]:
+        """What each answered, and what the others raised.
+
+        Raises:
+            RuncastError: the caller's mistake, where no registry knows what is meant.
+        """
+        found: dict[str, T] = {}
+        errors: dict[str, RuncastError] = {}
         for name, one in self._registries.items():
             try:
-                answer.versions[name] = call(one)
-            except (RegistryError, PromotionError) as error:
-                answer.problems[name] = str(error)
-            except RuncastError as error:  # a mistake of the caller, unless some registry knows what is meant
-                errors.append(error)
-                answer.problems[name] = str(error)
-        if errors and len(errors) == len(self._registries):
-            raise errors[0]
-        return answer
+                found[name] = call(one)
+            except RuncastError as error:
+                errors[name] = error
+        mistakes = [e for e in errors.values() if not isinstance(e, (RegistryError, PromotionError))]
+        if mistakes and len(mistakes) == len(self._registries):
+            raise mistakes[0]
+        return found, errors
 
     def _first(self, call: Callable[[ModelRegistry], Any]) -> Any:
         errors: list[RuncastError] = []

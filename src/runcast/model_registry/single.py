@@ -12,21 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from runcast.config import Policy
-from runcast.errors import DeliveryError, PromotionError, RegistryError, UsageError
+from runcast.errors import DeliveryError, RegistryError, UsageError
 from runcast.journal import Layout
 from runcast.model_registry import candidates, downloads, naming
 from runcast.model_registry.conditions import Check
-from runcast.model_registry.promotion import (
-    Approve,
-    Mover,
-    Own,
-    Refused,
-    Request,
-    approved,
-    checks,
-    replaced,
-    staged,
-)
+from runcast.model_registry.promotion import Approve, Mover, Own, checks, staged
+from runcast.model_registry.stages import Stage
 from runcast.plugins.registry import Candidate, Event, ModelVersion, Registry, effective
 
 if TYPE_CHECKING:
@@ -144,7 +135,7 @@ class ModelRegistry:
             UsageError: there is no such model.
         """
         versions = self._versions(naming.split(name)[0])
-        if not versions:
+        if not versions and name not in self.names():
             self._pick(name, versions)
         return versions
 
@@ -171,15 +162,16 @@ class ModelRegistry:
                 mover.move("aliased", version.version, now)
         return self.get(str(version))
 
-    def unalias(self, name: str, alias: str) -> None:
-        """Take an alias away."""
+    def unalias(self, name: str, alias: str) -> ModelVersion:
+        """Take an alias away; gives the version that had it."""
         naming.alias_name(alias, self.policy)
-        self.get(f"{name}@{alias}")
+        version = self.get(f"{name}@{alias}")
         mover = self._mover(name, alias)
         with self._errors():
             mover.settle()
             if (now := mover.holder()) is not None:
                 mover.move("unaliased", None, now)
+        return self.get(str(version))
 
     def check(self, wanted: str, stage: str, *, own: Sequence[Own] = ()) -> list[Check]:
         """What `promote` would ask of a version, with the actual values; nothing is moved."""
@@ -207,29 +199,8 @@ class ModelRegistry:
         """
         naming.stage_name(stage, self.policy)
         version = self.get(wanted)
-        mover = self._mover(version.name, stage)
         with self._errors():
-            mover.settle(version.version)
-            versions, previous = self._versions(version.name), mover.holder()
-            if previous == version.version:
-                return self.get(str(version))
-            version = self._pick(str(version), versions)
-            events = self._registry.events(version.name)
-            found = checks(version, stage, versions, events, self.policy, own)
-            if not all(check.ok for check in found):
-                raise Refused(version, stage, found)
-            current = next((v for v in versions if v.version == previous), None)
-            request = Request(version=version, stage=stage, current=current, checks=found)
-            agreed = approved(request, approve, self.policy, self._by)
-            last = stage == self.policy.stages[-1]
-            mover.move(
-                "promoted",
-                version.version,
-                previous,
-                note=note,
-                approved_by=agreed,
-                archive=self.policy.archive and last and previous is not None,
-            )
+            self._stage(version.name, stage).enter(version, approve, own, note)
         return self.get(str(version))
 
     def rollback(self, name: str, stage: str = "", *, note: str = "") -> ModelVersion:
@@ -245,29 +216,16 @@ class ModelRegistry:
         """
         stage = naming.stage_name(stage or self.policy.stages[-1], self.policy)
         self.versions(name)
-        mover = self._mover(name, stage)
         with self._errors():
-            begun = effective(self._registry.events(name), stage)[-1:]
-            if begun and begun[0].state == "begun" and begun[0].action == "rolled back":
-                mover.settle(begun[0].version)  # an earlier rollback that was killed: this one
-                return self.get(f"{name}/{stage}")
-            mover.settle()
-            now, back = mover.holder(), replaced(self._registry.events(name), stage)
-            if now is None:
-                raise PromotionError(f"{name} ({self.name}): nothing is in {stage} to be undone")
-            if back is None:
-                raise PromotionError(
-                    f"{name} ({self.name}): v{now} is the first in {stage}, there is nothing to go back to; "
-                    "promote another version"
-                )
-            if back not in {version.version for version in self._versions(name)}:
-                raise PromotionError(
-                    f"{name} ({self.name}): v{back}, which v{now} has replaced in {stage}, was deleted; "
-                    "promote another version"
-                )
-            archive = self.policy.archive and stage == self.policy.stages[-1]
-            mover.move("rolled back", back, now, note=note, archive=archive)
+            self._stage(name, stage).go_back(note)
         return self.get(f"{name}/{stage}")
+
+    def rolled_back(self, name: str, stage: str = "") -> tuple[str, str]:
+        """Identities of the version in a stage, and of the one that it has replaced by a rollback; or ""."""
+        stage = naming.stage_name(stage or self.policy.stages[-1], self.policy)
+        self.versions(name)
+        with self._errors():
+            return self._stage(name, stage).rolled_back()
 
     def history(self, name: str) -> list[Event]:
         """Who registered, moved and named what, and when; the oldest first."""
@@ -364,6 +322,9 @@ class ModelRegistry:
 
     def _mover(self, name: str, alias: str) -> Mover:
         return Mover(self._registry, name, alias, self._by, self._clock())
+
+    def _stage(self, name: str, stage: str) -> Stage:
+        return Stage(self._registry, name, stage, self.policy, self._by, self._clock())
 
     def _check_names(self, name: str, tags: Mapping[str, str] | None, aliases: Sequence[str]) -> None:
         naming.model_name(name)

@@ -19,6 +19,7 @@ from runcast.plugins import (
     Backend,
     Capabilities,
     Change,
+    Description,
     Finding,
     OpenRun,
     Options,
@@ -66,6 +67,14 @@ class CsvBackend(Backend):
         nested=mapped("the parent's id in the JSON file"),
         any_name=mapped("control characters and lone surrogates are escaped"),
         exactly_once=native(),
+    )
+
+    description: ClassVar[Description] = Description(
+        title="CSV files",
+        hosting=frozenset({"self-hosted"}),
+        needs=frozenset({"offline", "no-account", "no-server"}),
+        strengths=("two files for each run, which every spreadsheet opens",),
+        price_note="free software; files on a disk",
     )
 
     def open(self, run: OpenRun) -> Ref:
