@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from runcast import normalize
 from runcast.errors import UsageError
-from runcast.journal import Blobs, Layout, digest
 from runcast.normalize import Problem
 from runcast.records import Artifact, FileRef, Input, Model, Record
 from runcast.redact import redact_text
@@ -17,11 +16,11 @@ from runcast.redact import redact_text
 if TYPE_CHECKING:
     from runcast.artifacts import Reference, StoredArtifact
     from runcast.config import Config
-    from runcast.journal import JournalWriter
+    from runcast.journal import Blobs, JournalWriter, Layout
     from runcast.session import Session
     from runcast.trouble import Trouble
 
-    Source = str | os.PathLike[str] | Reference
+    Source: TypeAlias = str | os.PathLike[str] | Reference
 
 
 class RunFiles:
@@ -238,12 +237,16 @@ class RunFiles:
         if self._writer is None or self._finished or self._session is None:
             self._refuse(call)
             return None
+        from runcast.journal import Blobs
+
         return Blobs(self._session.layout.blobs)
 
     def _layout(self) -> Layout:
         """runcast's folder; a muted run has one too, to read from."""
         if self._session is not None:
             return self._session.layout
+        from runcast.journal import Layout
+
         return Layout(self._config.base / self._config.settings.dir)
 
     def _title(self, path: Any, name: str | None) -> tuple[str, list[Problem]]:
@@ -273,4 +276,6 @@ def _words(given: Iterable[str] | str) -> list[str]:
 
 
 def _digest(files: list[FileRef]) -> str:
+    from runcast.journal import digest
+
     return "" if any(file.held for file in files) else digest(files)

@@ -17,7 +17,7 @@ from runcast.config import load
 from runcast.errors import ConfigError, JournalError, SourceError
 from runcast.journal import Blobs, JournalReader, Layout, ends, segment_paths, settle
 from runcast.plugins.source import FoundRun, Selection, Source
-from runcast.records import Lost, Record, RunFinished, RunStarted, Status, files_of
+from runcast.records import FileRef, Lost, Record, RunFinished, RunStarted, Status, files_of
 
 
 class LocalSource(Source):
