@@ -31,6 +31,7 @@ LAYERS = (
         "run_traces",
         "seeds",
         "reproduce",
+        "resuming",
         "run",
         "starting",
         "",

@@ -10,7 +10,6 @@ stands under them is a number or a tag.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,7 +20,6 @@ from runcast.records import FileRef, Metrics, Record, Span
 
 _encoder = msgspec.json.Encoder()
 _encode = _encoder.encode
-_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _EARLIEST, _LATEST = -(2**63), 2**63 - 1
 _PLAIN = frozenset({type(None), bool, int, str, FileRef})
 T = TypeVar("T")
@@ -72,14 +70,26 @@ def _decode(payload: bytes) -> Record:
     if payload.find(b'"$') >= 0:
         return _decode_slow(payload)
     try:
-        return _decoder.decode(payload)
+        return _decode_typed(payload)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:  # lone surrogates
         return _decode_slow(payload)
 
 
+def _make_decoder(payload: bytes) -> Record:
+    # At the first use: a training script writes and seldom reads, and the schema of all kinds costs 2 ms.
+    global _decode_typed
+    _decode_typed = msgspec.json.Decoder(Record).decode
+    return _decode_typed(payload)
+
+
+_decode_typed: Callable[[bytes], Record] = _make_decoder
+
+
 def _decode_slow(payload: bytes) -> Record:
+    import json
+
     plain = json.loads(payload)
     if isinstance(plain, dict):
         each = plain.get("kind") == "metrics"
@@ -93,6 +103,8 @@ def to_json(value: Any) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
+        import json  # most scripts never need it, and their first import should be short
+
         return json.dumps(msgspec.to_builtins(value), ensure_ascii=True, allow_nan=False).encode()
 
 
@@ -107,6 +119,8 @@ def from_json(data: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
+        import json
+
         return msgspec.convert(json.loads(data), kind)
 
 

@@ -8,12 +8,12 @@ that one cannot be turned back alone, so a backend keeps the map with the run.
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 _ESCAPE = re.compile(r"_x(0|10[0-9a-f]{4}|[1-9a-f][0-9a-f]{0,4})_")  # each code point in one way
 _EMPTY = "_xempty_"
 _DIGEST = 16
+_BACKEND = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _CUT = re.compile(rf"-[0-9a-f]{{{_DIGEST}}}\Z")
 
 
@@ -35,6 +35,8 @@ def escape(name: str, illegal: re.Pattern[str], limit: int) -> str:
     out = _escape_positions(head, refused) if refused or _ESCAPE.search(head) else head
     if len(out) < limit or (len(out) == limit and not _CUT.search(out)):  # else it may meet a cut one
         return out
+    import hashlib
+
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     return f"{out[: limit - _DIGEST - 1]}-{digest}"
 
@@ -56,3 +58,8 @@ def unescape(name: str) -> str:
     if name == _EMPTY:
         return ""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), name)
+
+
+def is_backend_name(text: str) -> bool:
+    """Whether a backend may be called so; the name is also that of a folder."""
+    return _BACKEND.fullmatch(text) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +36,8 @@ def common_run_id(ordinal: int, environ: Mapping[str, str] = os.environ) -> str:
     else:
         job = f"process {os.getppid()} {_started(os.getppid())}"
     restart = environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    import hashlib  # OpenSSL: 2 ms that a script of one process need not pay
+
     return hashlib.sha256(f"{job} {restart} {ordinal}".encode()).hexdigest()[:16]
 
 

@@ -6,14 +6,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from runcast import codec, normalize
-from runcast.courier import progress
 from runcast.errors import RunFinishedError, UsageError
-from runcast.journal import JournalWriter
 from runcast.media.value import is_media
 from runcast.receipts import Ref
 from runcast.records import Environment, Lost, Metrics, Note, Params, Record, RunFinished, Status, Tags
@@ -23,9 +20,10 @@ from runcast.run_traces import RunTraces
 from runcast.session import Ending, Session, describe, off_exit, on_exit
 from runcast.trouble import Trouble
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # and in functions: what is needed once a run is there need not be waited for before
     from runcast.config import Config
     from runcast.courier.report import RunReport
+    from runcast.journal import JournalWriter
     from runcast.traces import OpenTraces
 
 LOOKING = 5.0
@@ -97,6 +95,8 @@ class Run(RunFiles, RunTraces):
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
         """Another process (a spawned data loader, say) gets a writer of its own to the same run."""
+        from dataclasses import replace
+
         from runcast.starting import join
 
         known = replace(self._config, options={}, origins={})  # without the backends' secrets
@@ -173,6 +173,8 @@ class Run(RunFiles, RunTraces):
         """
         if self._writer is None or self._session is None:
             return True
+        from runcast.courier import progress
+
         self._session.wake()
         limit = self._config.settings.finish_timeout if timeout is None else timeout
         here = self._session
@@ -202,6 +204,8 @@ class Run(RunFiles, RunTraces):
         """Each backend's own id and address of the run, as far as they are known yet."""
         if self._session is None:
             return {}
+        from runcast.courier import progress
+
         return progress.refs(self._session.layout, self.id, list(self._options))
 
     def state_dict(self) -> dict[str, Any]:

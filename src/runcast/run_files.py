@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from runcast import normalize
 from runcast.errors import UsageError
-from runcast.journal import Blobs, Layout, digest
 from runcast.normalize import Problem
 from runcast.records import Artifact, FileRef, Input, Model, Record
 from runcast.redact import redact_text
@@ -18,7 +17,7 @@ from runcast.trouble import harmless
 if TYPE_CHECKING:
     from runcast.artifacts import Source, StoredArtifact
     from runcast.config import Config
-    from runcast.journal import JournalWriter
+    from runcast.journal import Blobs, JournalWriter, Layout
     from runcast.session import Session
     from runcast.trouble import Trouble
 
@@ -243,12 +242,16 @@ class RunFiles:
         return self._store(self._session)
 
     def _store(self, session: Session) -> Blobs:
+        from runcast.journal import Blobs
+
         return Blobs(session.layout.blobs, sync=self._config.settings.durability == "fsync")
 
     def _layout(self) -> Layout:
         """runcast's folder; a muted run has one too, to read from."""
         if self._session is not None:
             return self._session.layout
+        from runcast.journal import Layout
+
         return Layout(self._config.base / self._config.settings.dir)
 
     def _title(self, path: Any, name: str | None) -> tuple[str, list[Problem]]:
@@ -278,4 +281,6 @@ def _words(given: Iterable[str] | str) -> list[str]:
 
 
 def _digest(files: list[FileRef]) -> str:
+    from runcast.journal import digest
+
     return "" if any(file.held for file in files) else digest(files)

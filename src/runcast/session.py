@@ -20,13 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from runcast.capture import Job
-from runcast.courier.client import CourierProcess
-from runcast.courier.closing import is_described
-from runcast.courier.command import interpreter
 from runcast.journal import Layout, ProcessLock
 
-if TYPE_CHECKING:  # importing them costs 0.2 s, and the training thread seldom needs them
+if TYPE_CHECKING:  # the rest when it is needed: importing it takes long
+    from runcast.capture import Job
     from runcast.courier.inline import CourierThreads
     from runcast.courier.watch import Watch
     from runcast.plugins.backend import Backend
@@ -56,6 +53,8 @@ class Session:
     """One runcast directory, as used by this process."""
 
     def __init__(self, layout: Layout) -> None:
+        from runcast.courier.client import CourierProcess
+
         self.layout = layout
         self.process = _lock(layout)
         self.courier = CourierProcess(layout, self.process)
@@ -85,6 +84,8 @@ class Session:
         if delivery == "later":
             self._watch_here(run, job, lambda: None)
             return
+        from runcast.courier.command import interpreter
+
         # Without a Python to start there is no process: threads are the next best.
         in_threads = delivery == "thread" or interpreter() is None
         threaded = options if in_threads else {name: options[name] for name in classes}
@@ -133,6 +134,8 @@ class Session:
         job = None if here else self._jobs.pop(run, None)
         if job is None or not job.wants_more or os.getpid() != self._pid:
             return
+        from runcast.courier.closing import is_described
+
         deadline = time.monotonic() + timeout
         while not is_described(self.layout.journal(run), job.generation) and time.monotonic() < deadline:
             self.courier.check()

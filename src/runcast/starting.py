@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runcast import capture, codec, normalize, ranks
-from runcast.config import Config, load
-from runcast.config.preflight import preflight, public_options
-from runcast.config.routes import check_backends
-from runcast.config.rules import violations
-from runcast.config.settings import Profile, Rules
-from runcast.courier import started_here
-from runcast.courier.closing import beginnings, close_dead
-from runcast.entries import BUILTIN
+from runcast import codec, normalize, ranks
 from runcast.errors import ConfigError, UsageError
-from runcast.journal import Ends, JournalWriter, ends, is_alive, segment_paths
+from runcast.journal import JournalWriter
 from runcast.notices import warn
-from runcast.records import Media, Metrics, RunStarted
+from runcast.records import RunStarted
 from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.run import Run
 from runcast.session import Session, session
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings are read, and checked, when a run starts
+    from pathlib import Path
+
+    from runcast.capture import Job
+    from runcast.config import Config
+    from runcast.config.settings import Profile, Rules
     from runcast.plugins.backend import Backend
     from runcast.reproduce.hook import Reproduction
 
@@ -71,6 +66,12 @@ def start(
         ConfigError: an unknown backend, a missing package, a wrong option, an unknown run to resume,
             a folder that cannot be written; the message says how to mend it.
     """
+    from runcast.config import load
+    from runcast.config.preflight import preflight
+    from runcast.config.routes import check_backends
+    from runcast.courier import started_here
+    from runcast.entries import BUILTIN
+
     global _started
     names, classes = _named(backends)
     arguments = dict(config or {})
@@ -95,11 +96,14 @@ def start(
     options = preflight([*chosen, *classes.values()], settled)
     check_backends(settings.routes, options, BUILTIN)
     here = _session(settled.base / settings.dir)
-    if distributed and resume is None and beginnings(here.layout.journal(run_id)):
-        resume = run_id  # the same job, started again by its queue; or another rank was here first
-    started, next_step, generation = _first_record(
-        here, run_id, resume, experiment, name, among_ranks=distributed
+    started = RunStarted(
+        time=0, run=run_id, experiment=str(experiment), name=str(name or f"run-{run_id[:6]}")
     )
+    next_step = generation = 0
+    if resume is not None or distributed:
+        from runcast.resuming import rejoin
+
+        started, next_step, generation = rejoin(here, started, resume, among_ranks=distributed)
     if ranks.rank() > 0:
         return _enter(_joined(settled, here, started, generation, next_step, options))
     parent_id = parent.id if isinstance(parent, Run) else parent
@@ -187,8 +191,10 @@ def log(values: Mapping[str, Any], step: int | None = None) -> None:
         warn("runcast.log: no run is going on, so nothing was logged; call runcast.start first")
 
 
-def _surroundings(run: Run, generation: int) -> capture.Job:
+def _surroundings(run: Run, generation: int) -> Job:
     """Record what costs nothing; gives what the courier is to record."""
+    from runcast import capture
+
     settings = run._config.settings
     values = capture.at_start(settings.capture, run._redacted)
     seeds = sys.modules.get("runcast.seeds")
@@ -217,8 +223,10 @@ def _reproduction() -> Reproduction | None:
 
 
 def _check_rules(rules: Rules, experiment: str, name: str | None, tags: Any, *, nested: bool) -> None:
-    if rules == Rules():
+    if rules == type(rules)():
         return
+    from runcast.config.rules import violations
+
     given = normalize.tags(tags)[0] if tags is not None else {}
     broken = violations(rules, experiment, name, given, nested=nested)
     if broken and rules.on_violation == "error":
@@ -256,7 +264,7 @@ def _named(
 
 def _by_profile(profile: Profile) -> list[str]:
     """What the selector chooses where nothing is configured; the local catalog without a profile."""
-    if profile == Profile():
+    if profile == type(profile)():
         return ["local"]
     from runcast.selector.installed import choose
 
@@ -268,6 +276,8 @@ def _by_profile(profile: Profile) -> list[str]:
 
 
 def _public(options: Mapping[str, Any], secret_names: list[str]) -> dict[str, Any]:
+    from runcast.config.preflight import public_options
+
     return redact_tree(public_options(options), key_pattern(secret_names))[0]
 
 
@@ -334,57 +344,3 @@ def _resumed_id(resume: str | Mapping[str, Any] | None) -> str | None:
     if not isinstance(resume.get("run"), str):
         raise ConfigError("resume= takes a run's id, or what Run.state_dict() gave")
     return str(resume["run"])
-
-
-def _first_record(
-    here: Session,
-    run_id: str,
-    resume: str | Mapping[str, Any] | None,
-    experiment: str,
-    name: str | None,
-    *,
-    among_ranks: bool,
-) -> tuple[RunStarted, int, int]:
-    """How the run began (or begins), its next step, and the generation of this process."""
-    fresh = RunStarted(time=0, run=run_id, experiment=str(experiment), name=str(name or f"run-{run_id[:6]}"))
-    if resume is None:
-        return fresh, 0, 0
-    layout = here.layout
-    folder = layout.journal(run_id)
-    if Path(run_id).name != run_id or not folder.is_dir():
-        raise ConfigError(f"no run {run_id!r} in {layout.root} to resume; `runcast runs` lists them")
-    with contextlib.suppress(OSError):  # the courier will try again
-        close_dead(layout, run_id)
-    segments = [segment for path in segment_paths(folder) if (segment := ends(path)) is not None]
-    firsts = [segment.first for segment in segments if isinstance(segment.first, RunStarted)]
-    started = min(firsts, key=lambda record: record.time, default=fresh)
-    generation = 1 + max((segment.header.generation for segment in segments), default=0)
-    if among_ranks:
-        generation = _generation_of_ranks(here, segments, generation)
-    segments = [segment for segment in segments if segment.header.generation < generation]
-    step = resume.get("step") if isinstance(resume, Mapping) else None
-    return started, step if isinstance(step, int) else _next_step(segments), generation
-
-
-def _generation_of_ranks(here: Session, segments: list[Ends], otherwise: int) -> int:
-    """The generation that living ranks of this launch have begun, `otherwise` where this one is the first.
-
-    It is not one that this process was in before, nor, for rank 0, one that has a rank 0 already.
-    """
-    headers = [segment.header for segment in segments if not segment.header.courier]
-    left = max((h.generation for h in headers if h.process == here.process), default=-1)
-    begun = {s.header.generation for s in segments if isinstance(s.first, RunStarted)}
-    taken = begun if ranks.rank() == 0 else set()
-    return max(
-        (
-            h.generation
-            for h in headers
-            if h.generation > left and h.generation not in taken and is_alive(here.layout.alive, h.process)
-        ),
-        default=otherwise,
-    )
-
-
-def _next_step(segments: list[Ends]) -> int:
-    steps = [r.step for segment in segments for r in segment.last if isinstance(r, (Metrics, Media))]
-    return max(steps, default=-1) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from runcast import codec
-from runcast.journal import JournalWriter
+from runcast.journal import FileOps, JournalWriter
 from runcast.journal import writer as writer_module
 from runcast.journal.frame import Header, unframe_header
 from runcast.records import Note
@@ -160,6 +161,10 @@ def test_ctrl_c_at_any_moment_loses_and_doubles_nothing(
                 acknowledged.append(i)
         except Interrupted:
             interrupts += 1
+    other = threading.Thread(target=writer.append, args=(metric(i + 1),), daemon=True)
+    other.start()
+    other.join(timeout=10)
+    assert not other.is_alive()  # it would wait for ever for a turn that nobody gives back
     writer.close()
     records, damage = read_all(folder)
     times = [r.time for r in records]
@@ -168,6 +173,52 @@ def test_ctrl_c_at_any_moment_loses_and_doubles_nothing(
     assert set(acknowledged) <= set(times)
     assert [r.seq for r in records] == list(range(1, len(records) + 1))
     assert damage == []
+
+
+def test_ctrl_c_while_another_thread_has_its_turn(folder: Path, metric: Any, read_all: Any) -> None:
+    """The exception comes through as it is; that call wrote nothing, and later ones of any thread do."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(FileOps):
+        def write(self, fd: int, data: bytes) -> int:  # type: ignore[override]
+            begun.set()
+            go_on.wait(10)
+            return os.write(fd, data)
+
+    writer = JournalWriter(folder, "r", ops=Slow())
+    other = threading.Thread(target=writer.append, args=(metric(1),))
+    other.start()
+    begun.wait(10)
+
+    def interrupt(number: int, frame: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Interrupted):
+            writer.append(metric(2))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        go_on.set()
+        other.join()
+    writer.append(metric(3))
+    records, damage = read_all(folder)
+
+    assert [r.time for r in records] == [1, 3]
+    assert damage == []
+
+
+def test_numbers_beyond_32_bits(folder: Path, metric: Any, read_all: Any) -> None:
+    """The number that no longer fits into a word is framed like the one before it."""
+    writer = JournalWriter(folder, "r")
+    writer._seq = (1 << 32) - 100  # payloads are some 60 bytes: the quick way ends on the way
+    for i in range(200):
+        writer.append(metric(i))
+    records, damage = read_all(folder)
+
+    assert [(r.seq - (1 << 32), r.time) for r in records] == [(i - 99, i) for i in range(200)]
+    assert {d.missing for d in damage} == {(1 << 32) - 100}
 
 
 def test_a_segment_is_private_and_named_after_its_writer(folder: Path, metric: Any) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from runcast import cache
 from runcast.config.packages import missing_packages
 from runcast.config.settings import Config, Settings
-from runcast.entries import BUILTIN, entries, is_unchanged
+from runcast.entries import BUILTIN, Entry, entries, is_unchanged
 from runcast.errors import ConfigError
 from runcast.redact import MASK, key_pattern, learn_environment, redact_text, redact_tree, redact_value
 
@@ -50,10 +50,11 @@ def preflight(
     environ = os.environ if environ is None else environ
     names = [backend if isinstance(backend, str) else backend.name for backend in backends]
     resolved: dict[str, dict[str, Any]] = {}
-    problems = _misspelt_tables(names, config)
+    installed = entries()
+    problems = _misspelt_tables(names, config, installed)
     for name, backend in zip(names, backends, strict=True):
         try:
-            resolved[name] = _check(name, backend, config, environ)
+            resolved[name] = _check(name, backend, config, environ, installed)
         except ConfigError as error:
             problems.append(str(error))
     if problems:
@@ -94,11 +95,15 @@ def _without_known_secrets(value: Any) -> Any:
 
 
 def _check(
-    name: str, backend: str | type[Backend], config: Config, environ: Mapping[str, str]
+    name: str,
+    backend: str | type[Backend],
+    config: Config,
+    environ: Mapping[str, str],
+    installed: Sequence[Entry],
 ) -> dict[str, Any]:
     if not isinstance(backend, str):
         return _check_cold(name, backend, config, environ, None)
-    place = _place(name)
+    place = _place(name, installed)
     about = cache.get(place)
     if is_unchanged(about.get("stamps")):
         try:
@@ -146,9 +151,9 @@ def _raise_missing(name: str, requires: Mapping[str, str]) -> None:
         )
 
 
-def _place(name: str) -> str:
+def _place(name: str, installed: Sequence[Entry]) -> str:
     """Where the memory of a backend is kept: another one for every set of plugins and every Python."""
-    depends = [name, [list(entry) for entry in entries()], sys.executable, sys.prefix, sys.version]
+    depends = [name, [list(entry) for entry in installed], sys.executable, sys.prefix, sys.version]
     return f"preflight/{hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:32]}"
 
 
@@ -178,12 +183,12 @@ def _remember(place: str, digest: str, backend: type[Backend], stamps: list[Any]
     )
 
 
-def _misspelt_tables(names: Sequence[str], config: Config) -> list[str]:
+def _misspelt_tables(names: Sequence[str], config: Config, installed: Sequence[Entry]) -> list[str]:
     """Tables that no backend of this run claims and whose name is one slip away from one that exists.
 
     Other unclaimed tables belong to backends of another script or machine; ``runcast doctor`` shows them.
     """
-    legal = {*names, *BUILTIN, *(entry.name for entry in entries()), *Settings.__struct_fields__}
+    legal = {*names, *BUILTIN, *(entry.name for entry in installed), *Settings.__struct_fields__}
     strangers = [table for table in config.options if table not in legal]
     if not strangers:
         return []

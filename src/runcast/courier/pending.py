@@ -8,7 +8,7 @@ from runcast.courier.closing import beginnings
 from runcast.courier.folder import DeliveryFolder
 from runcast.errors import JournalError
 from runcast.journal import JournalReader, Layout, segment_paths
-from runcast.plugins.backend import is_backend_name
+from runcast.names import is_backend_name
 
 
 def destinations(layout: Layout, run: str) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from runcast.courier.closing import has_living_writer, is_over
 from runcast.courier.folder import DeliveryFolder
 from runcast.errors import JournalError
 from runcast.journal import JournalReader, Layout
-from runcast.plugins.backend import is_backend_name
+from runcast.names import is_backend_name
 from runcast.records import Lost, Record, RunFinished, RunStarted
 
 

@@ -12,6 +12,8 @@ never validates. JSON escapes newlines, so a raw newline can only end a line. do
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -62,8 +64,9 @@ class _Needs(msgspec.Struct):
     min_reader: int
 
 
-_header_decoder = msgspec.json.Decoder(Header)
-_needs_decoder = msgspec.json.Decoder(_Needs)
+@cache
+def _decoder(kind: type) -> Any:
+    return msgspec.json.Decoder(kind)  # for readers alone; a writer never pays for it
 
 
 def seed(writer: str) -> int:
@@ -118,12 +121,13 @@ def unframe_header(line: bytes) -> Header:
     if b"%08x" % crc32(payload) != line[5:13]:
         raise JournalError("the first line of the segment is damaged")
     try:
-        needs = _needs_decoder.decode(payload)  # first, because the rest may have another form by then
+        needs = _decoder(_Needs).decode(payload)  # first, because the rest may have another form by then
         if needs.min_reader > FORMAT:
             raise FormatError(
                 f"written in journal format {needs.format}, which needs a reader of {needs.min_reader}; "
                 f"this runcast reads {FORMAT}: pip install -U runcast"
             )
-        return _header_decoder.decode(payload)
+        header: Header = _decoder(Header).decode(payload)
+        return header
     except (msgspec.DecodeError, RecursionError) as error:
         raise JournalError(f"the first line of the segment is no header: {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence, Set
 from enum import Enum
@@ -139,6 +138,8 @@ def _describe(value: Any) -> str:
 
 
 def _describe_bytes(value: bytes) -> str:
+    import hashlib  # OpenSSL: 2 ms that few scripts need
+
     return f"<{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}>"
 
 

@@ -36,12 +36,6 @@ from runcast.receipts import Receipt, Ref
 from runcast.records import FileRef, Record, RunStarted
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-
-
-def is_backend_name(text: str) -> bool:
-    """Whether a backend may be called so; the name is also that of a folder."""
-    return _NAME.fullmatch(text) is not None
 
 
 class Options(BaseModel):

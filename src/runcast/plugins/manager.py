@@ -18,8 +18,9 @@ from pydantic import BaseModel
 
 from runcast.entries import BUILTIN, GROUP, Entry, entries
 from runcast.errors import ConfigError
+from runcast.names import is_backend_name
 from runcast.plugins import hookspecs
-from runcast.plugins.backend import Backend, is_backend_name
+from runcast.plugins.backend import Backend
 from runcast.plugins.capabilities import Capabilities
 from runcast.plugins.registry import Registry
 from runcast.plugins.requirement import unmet
