@@ -26,8 +26,10 @@ from runcast.plugins.manager import source_class
 from runcast.plugins.source import Selection
 from runcast.sources.local import LocalSource
 
-DIRECTIONS = ("local", "tensorboard", "wandb")
-"""Destinations; the source is a folder of journals, the one that every destination can be filled from."""
+PLACES = {"local": "there", "mlflow": "sqlite:///{folder}/there.db", "tensorboard": "tb", "wandb": "wandb"}
+"""Destination → its place in a folder."""
+DIRECTIONS = tuple(PLACES)
+"""The source is a folder of journals, the one that every destination can be filled from."""
 
 
 def fill(root: Path, runs: int = 5, points: int = 1500) -> None:
@@ -46,12 +48,16 @@ def fill(root: Path, runs: int = 5, points: int = 1500) -> None:
         run.finish(timeout=0)
 
 
+def place(folder: Path, dest: str) -> str:
+    """Where the target is, in its tracker's words."""
+    where = PLACES[dest].format(folder=folder)
+    return where if ":" in where else str(folder / where)
+
+
 def command(folder: Path, dest: str, jobs: int) -> tuple[list[str], dict[str, str]]:
     """How to migrate ``folder/source``, and in which environment."""
-    places = {"local": "there", "tensorboard": "tb", "wandb": "wandb"}
-    where = f"{dest}:{folder / places[dest]}"
     source = f"local:{folder.parent / 'source'}"
-    arguments = ["migrate", source, where, "--jobs", str(jobs), "--json"]
+    arguments = ["migrate", source, f"{dest}:{place(folder, dest)}", "--jobs", str(jobs), "--json"]
     environment = {**os.environ, "RUNCAST_DIR": str(folder / "rc"), "WANDB_DIR": str(folder)}
     return [sys.executable, "-c", "from runcast.cli import main; main()", *arguments], environment
 
@@ -68,7 +74,7 @@ def digest(folder: Path, dest: str) -> str:
             for record in source.read(run, Blobs(folder / "copied")):
                 assert record.__struct_config__.tag != "lost", record
         return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
-    source = source_class(dest)(str(folder / {"tensorboard": "tb", "wandb": "wandb"}[dest]))
+    source = source_class(dest)(place(folder, dest))
     with contextlib.closing(source):
         found = list(source.runs(Selection()))
         contents = [run.name + Content.of(source.read(run, Uncopied())).fingerprint() for run in found]
@@ -141,8 +147,8 @@ def soak(root: Path, kills: int, seed: int, directions: tuple[str, ...] = DIRECT
 if __name__ == "__main__":
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     chosen = int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns() % 1_000_000
-    place = Path(tempfile.mkdtemp(prefix="runcast-soak-"))
-    print(f"seed {chosen}, in {place}", flush=True)
+    room = Path(tempfile.mkdtemp(prefix="runcast-soak-"))
+    print(f"seed {chosen}, in {room}", flush=True)
     began_at = time.monotonic()
-    count = soak(place, total, chosen)
+    count = soak(room, total, chosen)
     print(f"{count} kills, every target as of a clean migration; {time.monotonic() - began_at:.0f} s")

@@ -72,13 +72,14 @@ def migrate_command(
             from runcast.cli.verify import report
 
             report(plan, selected, html, quiet=json)
-    entries = list(plan.manifest.runs.values())
+    entries, models = list(plan.manifest.runs.values()), list(plan.manifest.models.values())
     if json:
-        found = {"migration": plan.manifest.id, "progress": progress, "runs": entries}
+        found = {"migration": plan.manifest.id, "progress": progress, "runs": entries, "models": models}
         output.print_json(migrating.plain(found))
     else:
         _tell(plan, progress)
-    if any(entry.state in _WRONG for entry in entries):
+    states = {entry.state for entry in entries} | {model.state for model in models}
+    if states & {*_WRONG}:
         raise typer.Exit(output.FAILED)
 
 
@@ -115,6 +116,12 @@ def _tell(plan: Plan, progress: Progress) -> None:
     if rows:
         columns = ["run", "there", "here", "state", "points", "changed form", "reason"]
         console.print(output.table(columns, rows, right=columns[4:6]))
+    models = [
+        (m.source, m.name, m.state, ", ".join(f"{a} → {b}" for a, b in m.versions.items()), m.reason)
+        for m in plan.manifest.models.values()
+    ]
+    if models:
+        console.print(output.table(["registered model", "here", "state", "versions", "reason"], models))
     for note in progress.notes:
         console.print(output.safe(note))
     done = [

@@ -64,7 +64,7 @@ def _tell(results: list[Verified]) -> None:
     rows = [
         (
             r.name,
-            r.source,
+            r.source if r.kind == "run" else r.kind,
             f"{r.points:,}",
             str(r.values),
             str(r.files),
@@ -72,7 +72,7 @@ def _tell(results: list[Verified]) -> None:
         )
         for r in results
     ]
-    columns = ["run", "id", "points", "params, tags", "files, media", ""]
+    columns = ["run", "id", "points", "params, tags, versions", "files, media", ""]
     console.print(output.table(columns, rows, right=columns[2:5]))
     for result in results:
         for difference in result.differences[:20]:

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from runcast.errors import RuncastError
-from runcast.migrate import outcome
+from runcast.migrate import outcome, registered
 from runcast.migrate.content import Uncopied
 from runcast.migrate.engine import Plan, parents_first
 from runcast.migrate.features import Features
@@ -45,12 +45,13 @@ class Less(BaseModel):
 
 
 class Foreseen(BaseModel):
-    """One run before it is brought.
+    """One run or registered model before it is brought.
 
     Attributes:
-        id, experiment, name: as in the source.
+        kind: which of the two.
+        id, experiment, name: as in the source; a model has its name only.
         state: what a migration would do with it: ``unchanged`` is left out, ``unreadable`` would fail.
-        kinds: records of each kind; metrics count by their points.
+        kinds: records of each kind, metrics counted by their points; ``versions`` of a model.
         bytes: of files.
         uses: feature → how many values, points or records use it.
         less: those that the destination holds less than natively.
@@ -58,6 +59,7 @@ class Foreseen(BaseModel):
         problem: why it cannot be read.
     """
 
+    kind: Literal["run", "registered model"] = "run"
     id: str
     experiment: str
     name: str
@@ -85,7 +87,7 @@ def plan(
     selection: Selection | None = None,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Iterator[Foreseen]:
-    """Read every selected run, and hold it against what the destination declares.
+    """Read every selected run, and hold it against what the destination declares; then registered models.
 
     Args:
         prepared: from `runcast.migrate.prepare`.
@@ -97,6 +99,31 @@ def plan(
         tell(number, len(found))
         yield _foresee(prepared, run)
     tell(len(found), len(found))
+    yield from _models(prepared)
+
+
+def _models(prepared: Plan) -> Iterator[Foreseen]:
+    try:
+        models = list(prepared.source.registered())
+    except (RuncastError, OSError) as error:
+        problem = redact_text(str(error))
+        yield Foreseen(
+            kind="registered model", id="", experiment="", name="", state="unreadable", problem=problem
+        )
+        return
+    why = registered.absent(prepared) if models else ""
+    for model in models:
+        entry = prepared.manifest.models.get(model.name)
+        state: State = "new"
+        if entry is not None and entry.state != "removed":
+            same = entry.state == "delivered" and entry.version == registered.version_of(model)
+            state = "unchanged" if same else "conflict" if entry.state == "conflict" else "changed"
+        count = len(model.versions)
+        lost = Less(feature="registry", description="registered models", uses=count, level="never", note=why)
+        yield Foreseen(
+            kind="registered model", id=model.name, experiment="", name=model.name, state=state,
+            kinds={"versions": count}, less=[lost] if why else [],
+        )  # fmt: skip
 
 
 def _foresee(prepared: Plan, run: FoundRun) -> Foreseen:

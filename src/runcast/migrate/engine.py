@@ -14,7 +14,7 @@ import msgspec
 
 from runcast.config import load
 from runcast.errors import UsageError
-from runcast.migrate import address, outcome
+from runcast.migrate import address, outcome, registered
 from runcast.migrate.carry import Carriers
 from runcast.migrate.manifest import Folder, Manifest, RunEntry
 from runcast.migrate.readers import Readers
@@ -35,6 +35,7 @@ class Progress(msgspec.Struct):
 
     Attributes:
         runs: found; unchanged ones included.
+        models: registered models that are in the destination as a whole.
         unchanged, staged, delivered, failed, conflicts: how many of those.
         records, points: of the runs that are staged, those that were new.
         read: records read so far, also of runs that are not done with, and those that were known.
@@ -43,6 +44,7 @@ class Progress(msgspec.Struct):
     """
 
     runs: int = 0
+    models: int = 0
     unchanged: int = 0
     staged: int = 0
     delivered: int = 0
@@ -163,6 +165,16 @@ class _Migration:
         due = self._without_conflicts(due)
         if due:
             self._bring(due, jobs, executor)
+        registered.bring(
+            self._plan,
+            selection,
+            self.progress,
+            on_conflict=self._on_conflict,
+            patience=self._patience,
+            tell=lambda: self._told(self.progress),
+        )
+        entries = self._manifest.runs.values()
+        self._note_versions([e for e in entries if e.state == "delivered" and not e.there])
         self._plan.folder.save(self._manifest)
         self._told(self.progress)
         return self.progress
@@ -253,7 +265,13 @@ class _Migration:
         for entry in entries:
             if entry.state == "staged":
                 outcome.note_delivered(entry, self._layout, self._plan.destination.name, self.progress)
-        brought = {e.ref.id: e for e in entries if e.ref is not None and e.state == "delivered"}
+        self._note_versions([entry for entry in entries if entry.state == "delivered"])
+
+    def _note_versions(self, entries: list[RunEntry]) -> None:
+        """How the destination was left."""
+        brought = {e.ref.id: e for e in entries if e.ref is not None}
+        if not brought:
+            return
         with reading(self._manifest, self._plan.goes) as target:
             for id_, version in (target.versions(brought) or {}).items():
                 brought[id_].there = version

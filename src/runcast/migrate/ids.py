@@ -11,13 +11,17 @@ from runcast import codec
 from runcast.errors import UsageError
 from runcast.migrate.manifest import Manifest
 
-COLUMNS = ("source", "destination", "runcast", "url", "name", "experiment", "state")
+COLUMNS = ("kind", "source", "destination", "runcast", "url", "name", "experiment", "state")
 
 
 def rows(manifest: Manifest) -> list[dict[str, Any]]:
-    """One of each run: its id in the source, in the destination and here, and where to look."""
-    return [
+    """One of each run and model version: its id in the source, in the destination and here, where to look.
+
+    The id of a model version is its name and number, as in ``digits:3``.
+    """
+    found: list[dict[str, Any]] = [
         {
+            "kind": "run",
             "source": entry.source,
             "destination": entry.ref.id if entry.ref else "",
             "runcast": entry.run,
@@ -28,6 +32,12 @@ def rows(manifest: Manifest) -> list[dict[str, Any]]:
         }
         for entry in manifest.runs.values()
     ]
+    for model in manifest.models.values():
+        for number, there in model.versions.items():
+            ids = {"source": f"{model.source}:{number}", "destination": f"{model.name}:{there}"}
+            about = {"name": model.source, "state": model.state}
+            found.append(dict.fromkeys(COLUMNS, "") | {"kind": "model version"} | ids | about)
+    return found
 
 
 def as_csv(manifest: Manifest) -> str:

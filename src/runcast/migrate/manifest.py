@@ -58,6 +58,34 @@ class RunEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     time: int = 0
 
 
+class ModelEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One registered model of a migration.
+
+    Attributes:
+        source: its name in the source.
+        name: its name in the destination.
+        version: digest of the model in the source when it was last brought as a whole.
+        state: as of a run; ``staged``: begun, not all of it is there.
+        reason: why it failed, or what is incomplete, with the mend.
+        versions: number in the source → number in the destination.
+        aliases: as the destination spells them, that this migration has placed.
+        whole: nobody had a model of this name in the destination before.
+        there: digest of what the destination holds of it after the last delivery.
+        time: ns since 1970 of the last change.
+    """
+
+    source: str
+    name: str
+    version: str = ""
+    state: State = "staged"
+    reason: str = ""
+    versions: dict[int, int] = {}
+    aliases: list[str] = []
+    whole: bool = False
+    there: str = ""
+    time: int = 0
+
+
 class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One migration.
 
@@ -69,6 +97,7 @@ class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True):
         target: the destination's own runcast directory, where the destination is ``local``.
         created, changed: ns since 1970.
         runs: source's id → what became of the run.
+        models: name in the source → what became of the registered model.
     """
 
     id: str
@@ -80,6 +109,7 @@ class Manifest(msgspec.Struct, kw_only=True, omit_defaults=True):
     created: int
     changed: int = 0
     runs: dict[str, RunEntry] = {}
+    models: dict[str, ModelEntry] = {}
 
 
 class Folder:

@@ -10,8 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from pydantic import BaseModel
+from typing import Any
 
 from runcast import codec
 from runcast.courier.folder import DeliveryFolder
@@ -19,6 +18,7 @@ from runcast.errors import DeliveryError, UsageError
 from runcast.journal import Layout, make_private
 from runcast.migrate import address
 from runcast.migrate.manifest import Folder, Manifest, RunEntry, opened
+from runcast.migrate.removed import Removed, withdrawn
 from runcast.migrate.target import reading
 from runcast.plugins.backend import Backend, OpenRun
 from runcast.plugins.manager import backend_class
@@ -27,22 +27,6 @@ from runcast.redact import redact_text
 from runcast.redact.names import MASK
 
 UNKNOWN = "whether it was edited since cannot be told"
-
-
-class Removed(BaseModel):
-    """What became of one run.
-
-    Attributes:
-        source, run, name: ids and name.
-        ok: whether it is gone.
-        reason: why not; or what stays all the same.
-    """
-
-    source: str
-    run: str
-    name: str
-    ok: bool
-    reason: str = ""
 
 
 def rollback(
@@ -71,13 +55,15 @@ def rollback(
     folder, _ = opened(root, id)
     with folder.claimed():
         folder, manifest = opened(root, id)
-        backend, goes = _backend(manifest, destination)
+        backend, options, goes = _backend(manifest, destination)
         # Children before their parents: they came the other way round.
         entries = [e for e in reversed(manifest.runs.values()) if e.state != "removed"]
         chosen = [e for e in entries if not runs or e.source in runs]
-        results = []
+        results: list[Removed] = []
         try:
             refusals = {} if force else _edited(manifest, goes, chosen)
+            if not runs:  # versions before the runs that made them
+                results += withdrawn(manifest, options, folder, force=force)
             for number, entry in enumerate(chosen):
                 tell(number, len(chosen))
                 results.append(_remove(folder.layout, manifest, backend, entry, refusals.get(entry.run, "")))
@@ -89,7 +75,9 @@ def rollback(
         return results
 
 
-def _backend(manifest: Manifest, destination: str | None) -> tuple[Callable[[], Backend], str]:
+def _backend(
+    manifest: Manifest, destination: str | None
+) -> tuple[Callable[[], Backend], dict[str, Any], str]:
     options, goes = dict(manifest.options), manifest.destination
     kind = backend_class(manifest.backend or address.split(goes)[0])
     if destination is not None:
@@ -105,7 +93,7 @@ def _backend(manifest: Manifest, destination: str | None) -> tuple[Callable[[], 
             f"the destination {manifest.destination} has credentials, which runcast keeps nowhere: add "
             "--dest ADDRESS with them"
         )
-    return lambda: kind(kind.Options.model_validate(options)), goes
+    return lambda: kind(kind.Options.model_validate(options)), options, goes
 
 
 def _edited(manifest: Manifest, goes: str, entries: list[RunEntry]) -> dict[str, str]:

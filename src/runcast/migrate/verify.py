@@ -6,7 +6,7 @@ import contextlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from runcast.errors import RuncastError, UsageError
 from runcast.migrate.content import Content, Uncopied
 from runcast.migrate.engine import Plan
 from runcast.migrate.manifest import RunEntry
+from runcast.migrate.models_compared import ComparedModel, compared
 from runcast.migrate.target import reading
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import Metrics, Record, System
@@ -38,15 +39,17 @@ class Difference(BaseModel):
 
 
 class Verified(BaseModel):
-    """One run, compared.
+    """One run or registered model, compared.
 
     Attributes:
-        source, run, name: ids and name.
-        points, values, files: how many were compared: of metrics; params and tags; everything else.
+        kind: which of the two.
+        source, run, name: ids and name; a model has its name only.
+        points, values, files: how many were compared: of metrics; params and tags, or versions; the rest.
         differences: none where both sides are the same.
         problem: why it could not be compared; "" where it could.
     """
 
+    kind: Literal["run", "registered model"] = "run"
     source: str
     run: str
     name: str
@@ -72,11 +75,11 @@ def verify(
     tell: Callable[[int, int], None] = lambda done, of: None,
     watch: Watch = lambda run, side, records: records,
 ) -> Iterator[Verified]:
-    """Compare each delivered run of a migration with its source.
+    """Compare each delivered run of a migration with its source, then its registered models.
 
     Args:
         plan: from `runcast.migrate.prepare`.
-        selection: which runs; every delivered one where left out.
+        selection: which runs; every delivered one, and every registered model, where left out.
         tell: called with runs done and runs in all.
         watch: sees the records of both sides as they are compared.
 
@@ -96,6 +99,20 @@ def verify(
             tell(number, len(here))
             yield _verify(plan, run, entries[run.id], target.source, there, watch)
         tell(len(here), len(here))
+        if selection in (None, Selection()):
+            for model in compared(plan, target.source):
+                yield _registered(model)
+
+
+def _registered(model: ComparedModel) -> Verified:
+    differences = [
+        Difference(what=what, name=name, source=f"{a:.200}", destination=f"{b:.200}")
+        for what, name, a, b in model.differences
+    ]
+    return Verified(
+        kind="registered model", source=model.entry.source, run="", name=model.entry.source,
+        values=model.versions, files=model.files, differences=differences, problem=model.problem,
+    )  # fmt: skip
 
 
 def _verify(

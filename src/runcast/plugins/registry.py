@@ -9,6 +9,7 @@ process may be killed between any two requests of a call.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from runcast.errors import PromotionError
+from runcast.errors import PromotionError, Reject
+from runcast.names import escape
+
+_ILLEGAL = re.compile(r"[^A-Za-z0-9._-]|\A[^A-Za-z0-9]")
+_ILLEGAL_ALIAS = re.compile(r"[^A-Za-z0-9_-]|\A[^A-Za-z]|\A(?:latest|v\d+)\Z", re.IGNORECASE)
+_LONGEST = 100
 
 
 class ModelVersion(BaseModel):
@@ -43,6 +49,8 @@ class ModelVersion(BaseModel):
         source: where the tracker has the files.
         model: how to load it: ``flavor`` and ``data`` of `runcast.records.Model`; empty for a plain folder.
         identity: the same for every attempt to register these files, from this run, under this name.
+        origin: of a version that came from another registry: ``tracker``, ``name``, ``version``, ``stage``,
+            and ``description`` and ``tags`` of the model, as they were there; else empty.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
@@ -63,6 +71,7 @@ class ModelVersion(BaseModel):
     source: str = ""
     model: dict[str, Any] = {}
     identity: str = ""
+    origin: dict[str, Any] = {}
 
     def __str__(self) -> str:
         return f"{self.name}:v{self.version}"
@@ -101,6 +110,24 @@ class Event(BaseModel):
     state: Literal["begun", "done", "lost"] = "begun"
 
 
+class RegisteredModel(BaseModel):
+    """A model of a registry as a whole, as a source finds it.
+
+    Attributes:
+        name: of the model.
+        description, tags: of the model, where the registry has such beside those of its versions.
+        versions: in order; the `ModelVersion.ref` of each is the tracker's own id of its run.
+        events: in order; none where nobody wrote a history.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    description: str = ""
+    tags: dict[str, str] = {}
+    versions: list[ModelVersion]
+    events: list[Event] = []
+
+
 class Lost(PromotionError):
     """Somebody else moved the alias at the same time."""
 
@@ -117,6 +144,8 @@ class Candidate:
         refs: name of a backend → that tracker's id of the run, where the run is there.
         experiment: of the run.
         time: ns since 1970.
+        number: of the version, where it must not be the next one: a registry that can leaves a gap.
+        origin: as of `ModelVersion`.
     """
 
     name: str
@@ -131,6 +160,8 @@ class Candidate:
     model: Mapping[str, Any] = field(default_factory=dict)
     by: str = ""
     time: int = 0
+    number: int | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Registry(ABC):
@@ -189,6 +220,34 @@ class Registry(ABC):
     @abstractmethod
     def fetch(self, name: str, version: int, folder: Path) -> None:
         """Bring the version's files into an empty folder, whatever else is there beside them."""
+
+    def spelled(self, name: str) -> str:
+        """The name under which this registry takes a model that is called so elsewhere; reversible."""
+        return escape(name, _ILLEGAL, _LONGEST)
+
+    def spelled_alias(self, alias: str) -> str:
+        """As `spelled`, of an alias."""
+        return escape(alias, _ILLEGAL_ALIAS, _LONGEST)
+
+    def description(self, name: str) -> str:
+        """What was said of a model as a whole; "" where there is no place for it."""
+        return ""
+
+    def describe(self, name: str, description: str, tags: Mapping[str, str]) -> None:  # noqa: B027
+        """Say what a model as a whole is, where there is a place for it; tags are added."""
+
+    def enter(self, name: str, version: int, stage: str) -> None:  # noqa: B027  # few trackers have stages
+        """Show a version in a stage of the tracker's own, lower case; beside those that are in it."""
+
+    def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
+        """Take versions away, to which no alias points any more; what is gone already is fine.
+
+        Args:
+            name: of the model.
+            versions: their numbers.
+            whole: the name too, where no version is left under it.
+        """
+        raise Reject(f"{self.name}: this registry cannot remove versions: remove {name} by hand")
 
     def close(self) -> None:  # noqa: B027  # optional on purpose
         """Let go of connections."""

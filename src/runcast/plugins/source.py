@@ -21,8 +21,10 @@ from typing import ClassVar
 
 import msgspec
 
+from runcast.errors import SourceError
 from runcast.journal import Blobs
-from runcast.records import Record, Status
+from runcast.plugins.registry import ModelVersion, RegisteredModel
+from runcast.records import FileRef, Record, Status
 
 
 class FoundRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,14 @@ class Source(ABC):
     @abstractmethod
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """One run as records, in a stream; content of files goes into `blobs`."""
+
+    def registered(self) -> Iterator[RegisteredModel]:
+        """Every model of the tracker's registry; none where it has no registry."""
+        return iter(())
+
+    def files(self, version: ModelVersion, blobs: Blobs) -> list[FileRef]:
+        """The files of a version that `registered` gave; their content goes into `blobs`."""
+        raise SourceError(f"{self.name}: this source has no registry, so {version} is not in it")
 
     def close(self) -> None:  # noqa: B027  # optional on purpose
         """Let go of connections."""

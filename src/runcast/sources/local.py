@@ -16,8 +16,11 @@ import msgspec
 from runcast.config import load
 from runcast.errors import ConfigError, JournalError, SourceError
 from runcast.journal import Blobs, JournalReader, Layout, ends, segment_paths, settle
+from runcast.plugins.registry import ModelVersion, RegisteredModel
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import FileRef, Lost, Record, RunFinished, RunStarted, Status, files_of
+from runcast.registries import reading
+from runcast.registries.local import LocalRegistry
 
 
 class LocalSource(Source):
@@ -87,6 +90,18 @@ class LocalSource(Source):
             raise SourceError(f"run {run.id}: {error}") from error
         for damage in reader.damage:
             yield Lost(time=run.started or 0, key="", reason=damage.message, count=max(1, damage.missing))
+
+    def registered(self) -> Iterator[RegisteredModel]:
+        """Every model of the folder's registry."""
+        yield from reading.models(self._registry)
+
+    def files(self, version: ModelVersion, blobs: Blobs) -> list[FileRef]:
+        """The version's files, copied by their digests."""
+        return reading.files(self._registry, version, blobs)
+
+    @property
+    def _registry(self) -> LocalRegistry:
+        return LocalRegistry(None, self._layout.root, self._layout.root)
 
     def _carried(self, run: FoundRun, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
         """The record without its writer, after its files; a `Lost` for each that is gone."""

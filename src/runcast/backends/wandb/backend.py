@@ -141,7 +141,10 @@ class WandbBackend(Backend):
             raise ConfigError(
                 f"wandb:{address}: write wandb:ENTITY/PROJECT, or a folder such as wandb:./wandb"
             )
-        return {"mode": "online", "project": project, **({"entity": entity} if entity else {})}
+        options = {"mode": "online", "project": project, **({"entity": entity} if entity else {})}
+        if server := os.environ.get("WANDB_BASE_URL"):  # part of the place: another server is another one
+            options["base_url"] = server
+        return options
 
     @classmethod
     def writers(cls, options: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,7 +54,7 @@ class LocalRegistry(Registry):
             made = ModelVersion(
                 registry=self.name,
                 name=candidate.name,
-                version=known[-1].version + 1 if known else 1,
+                version=max(known[-1].version + 1 if known else 1, candidate.number or 1),
                 created=candidate.time,
                 by=candidate.by,
                 run=candidate.run,
@@ -65,6 +65,7 @@ class LocalRegistry(Registry):
                 source=str(self._layout.blobs.absolute()),
                 model=dict(candidate.model),
                 identity=candidate.identity,
+                origin=dict(candidate.origin),
             )
             connection.execute(
                 "INSERT INTO versions VALUES (?, ?, ?, ?)",
@@ -130,6 +131,14 @@ class LocalRegistry(Registry):
                 shutil.copyfile(blobs.path(digest), target)
             except FileNotFoundError:
                 raise Reject(f"{path} of {found} is gone from {blobs.root}: restore the folder") from None
+
+    def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
+        """Delete rows; the history stays, and so do files that other versions or runs may share."""
+        with opened(self._layout.registry, write=True) as connection:
+            assert connection is not None  # noqa: S101  # as it is to be written
+            connection.executemany(
+                "DELETE FROM versions WHERE name = ? AND version = ?", [(name, number) for number in versions]
+            )
 
 
 def _versions(connection: sqlite3.Connection, name: str) -> list[ModelVersion]:

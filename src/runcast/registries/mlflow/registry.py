@@ -8,13 +8,14 @@ each other.
 from __future__ import annotations
 
 import json
+import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runcast.backends.mlflow import versions
+from runcast.backends.mlflow import names, versions
 from runcast.backends.mlflow.client import connect, translated
 from runcast.backends.mlflow.uris import mask, parse
 from runcast.catalog.values import json_in, json_out
@@ -22,8 +23,10 @@ from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.mlflow.upload import IDENTITY, every, uploaded
 from runcast.registries.moving import Moving
 
-_FACTS = "runcast.facts"
-_EVENT = "runcast.event."
+FACTS = "runcast.facts"
+EVENT = "runcast.event."
+_GAP = "runcast.gap"
+"""Tag of a version that only uses up a number."""
 _LONGEST = 90_000
 """Characters of a tag, below MLflow's limit of 100 000."""
 _OWN = ("runcast.", "mlflow.")
@@ -62,9 +65,7 @@ class MlflowRegistry(Moving):
             model = _registered(client, name)
             if model is None:
                 return []
-            quote = '"' if "'" in name else "'"
-            search = f"name = {quote}{name}{quote}"
-            found = every(lambda token: client.search_model_versions(search, page_token=token))
+            found = every(lambda token: client.search_model_versions(_named(name), page_token=token))
             held: dict[int, list[str]] = {}
             for alias, version in sorted(model.aliases.items()):
                 held.setdefault(int(version), []).append(alias)
@@ -80,8 +81,9 @@ class MlflowRegistry(Moving):
             model = uploaded(client, store, self.base, self.options.artifact_location, candidate)
             if _registered(client, candidate.name) is None:
                 _created(client, candidate.name)
-            tags = {IDENTITY: candidate.identity, _FACTS: _facts(candidate)}
+            tags = {IDENTITY: candidate.identity, FACTS: _facts(candidate)}
             if not self._adopted(client, candidate.name, model, tags):
+                self._leave_gap(client, candidate, model)
                 versions.created(client, candidate.name, model, candidate.refs.get("mlflow"), tags)
         found = self._known(candidate)
         assert found is not None  # noqa: S101  # it has just been made
@@ -92,13 +94,27 @@ class MlflowRegistry(Moving):
 
     def _adopted(self, client: Any, name: str, model: Any, tags: Mapping[str, str]) -> bool:
         """Whether the backend registered this very model (`Run.log_model`): then it is the version."""
-        search, source = f"name = '{name}'", versions.source(client, model)
-        for version in every(lambda token: client.search_model_versions(search, page_token=token)):
+        source = versions.source(client, model)
+        for version in every(lambda token: client.search_model_versions(_named(name), page_token=token)):
             if version.source == source and IDENTITY not in version.tags:
-                for key in (_FACTS, IDENTITY):
+                for key in (FACTS, IDENTITY):
                     client.set_model_version_tag(name, str(version.version), key, tags[key])
                 return True
         return False
+
+    def _leave_gap(self, client: Any, candidate: Candidate, model: Any) -> None:
+        """Bring MLflow's count to the wanted number: it never gives that of a deleted version again."""
+        if candidate.number is None:
+            return
+        known = every(lambda token: client.search_model_versions(_named(candidate.name), page_token=token))
+        for version in known:
+            if _GAP in version.tags:  # of an attempt that was killed
+                client.delete_model_version(candidate.name, str(version.version))
+        last = max((int(version.version) for version in known), default=0)
+        while last < candidate.number - 1:
+            made = versions.created(client, candidate.name, model, None, {_GAP: "yes"})
+            client.delete_model_version(candidate.name, str(made.version))
+            last = int(made.version)
 
     def update(self, name: str, version: int, description: str | None, tags: Mapping[str, str]) -> None:
         """Write each into its own slot."""
@@ -113,13 +129,13 @@ class MlflowRegistry(Moving):
         with self._client() as client:
             model = _registered(client, name)
         tags = model.tags if model is not None else {}
-        found = [Event.model_validate_json(text) for key, text in tags.items() if key.startswith(_EVENT)]
+        found = [Event.model_validate_json(text) for key, text in tags.items() if key.startswith(EVENT)]
         return sorted(found, key=lambda event: (event.order, event.id))
 
     def write_event(self, name: str, event: Event) -> None:
         """One tag for each."""
         with self._client() as client:
-            client.set_registered_model_tag(name, _EVENT + event.id, event.model_dump_json())
+            client.set_registered_model_tag(name, EVENT + event.id, event.model_dump_json())
 
     def place(self, name: str, alias: str, version: int | None) -> None:
         """Set or delete an alias."""
@@ -142,6 +158,45 @@ class MlflowRegistry(Moving):
                 if version is not None:
                     client.transition_model_version_stage(name, str(version), native)
 
+    def spelled(self, name: str) -> str:
+        """MLflow takes nearly every name."""
+        return names.registered_model(name)
+
+    def spelled_alias(self, alias: str) -> str:
+        """Not every alias."""
+        return names.alias(alias)
+
+    def description(self, name: str) -> str:
+        """The registered model's."""
+        with self._client() as client:
+            model = _registered(client, name)
+            return str(model.description or "") if model is not None else ""
+
+    def describe(self, name: str, description: str, tags: Mapping[str, str]) -> None:
+        """Into the registered model's own slots."""
+        with self._client() as client:
+            if description:
+                client.update_registered_model(name, description)
+            for key, value in tags.items():
+                client.set_registered_model_tag(name, key, value)
+
+    def enter(self, name: str, version: int, stage: str) -> None:
+        """One of MLflow's own stages."""
+        with self._client() as client:
+            client.transition_model_version_stage(name, str(version), stage.capitalize())
+
+    def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
+        """Delete versions, the logged models that were made for them, and a name that nobody else uses."""
+        with self._client() as client:
+            known = every(lambda token: client.search_model_versions(_named(name), page_token=token))
+            for version in known:
+                if int(version.version) in versions:
+                    client.delete_model_version(name, str(version.version))
+                    _forget(client, version)
+            others = {int(version.version) for version in known} - set(versions)
+            if whole and not others and _registered(client, name) is not None:
+                client.delete_registered_model(name)
+
     def fetch(self, name: str, version: int, folder: Path) -> None:
         """Download from where the version's source is."""
         with self._client() as client:
@@ -153,6 +208,21 @@ class MlflowRegistry(Moving):
                 source = client.get_logged_model(source.removeprefix("models:/")).artifact_location
             uri = self._connected.tracking_uri
             download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=uri, registry_uri=uri)
+
+
+def _named(name: str) -> str:
+    quote = '"' if "'" in name else "'"
+    return f"name = {quote}{name}{quote}"
+
+
+def _forget(client: Any, version: Any) -> None:
+    """Delete the logged model that was made for a version; one of a run stays with its run."""
+    found = re.search(r"(?<![\w-])m-[0-9a-f]{32}(?![\w-])", version.source)
+    if found is None:
+        return
+    model = client.get_logged_model(found[0])
+    if model.tags.get(IDENTITY) == version.tags.get(IDENTITY, ""):
+        client.delete_logged_model(model.model_id)
 
 
 def _registered(client: Any, name: str) -> Any | None:
@@ -181,6 +251,7 @@ def _facts(candidate: Candidate) -> str:
         "run": candidate.run,
         "by": candidate.by,
         "created": candidate.time,
+        "origin": dict(candidate.origin),
     }
     for heavy in ("", "model", "files"):  # the digest is enough to check a download of plain files
         facts.pop(heavy, None)
@@ -190,7 +261,7 @@ def _facts(candidate: Candidate) -> str:
 
 
 def _version(found: Any, aliases: list[str], client: Any) -> ModelVersion:
-    facts = json_out(found.tags[_FACTS]) if _FACTS in found.tags else {}
+    facts = json_out(found.tags[FACTS]) if FACTS in found.tags else {}
     native = str(found.current_stage or "None")
     return ModelVersion(
         registry="mlflow",
@@ -210,6 +281,7 @@ def _version(found: Any, aliases: list[str], client: Any) -> ModelVersion:
         source=mask(found.source or ""),
         model=facts.get("model", {}),
         identity=found.tags.get(IDENTITY, ""),
+        origin=facts.get("origin", {}),
     )
 
 

@@ -7,7 +7,7 @@ Metadata belong to the artifact and not to the membership, so they stand under `
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from runcast.errors import Halt
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.moving import Moving
 from runcast.registries.wandb import client
-from runcast.registries.wandb.upload import uploaded
+from runcast.registries.wandb.upload import carrier, uploaded
 
 KEY = "runcast.registry"
 
@@ -130,6 +130,35 @@ class WandbRegistry(Moving):
         with client.translated(self.options):
             self._member(name, version).download(root=str(folder), skip_cache=True)
 
+    def description(self, name: str) -> str:
+        """The collection's."""
+        with client.translated(self.options):
+            found = list(self._registry().collections(filter={"name": name}))
+            return str(found[0].description or "") if found else ""
+
+    def describe(self, name: str, description: str, tags: Mapping[str, str]) -> None:
+        """The collection's description; it has no tags with values."""
+        if not description:
+            return
+        with client.translated(self.options):
+            for collection in self._registry().collections(filter={"name": name}):
+                collection.description = description
+                collection.save()
+
+    def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
+        """Unlink versions, and delete the artifacts and runs that were made for them alone."""
+        with client.translated(self.options):
+            members = self._members(name)
+            for member in members:
+                if int(member.version.removeprefix("v")) in versions:
+                    identity = self._version(name, member).identity
+                    source = _source(member, self._api()[0])
+                    member.unlink()
+                    _forget(self._api()[0], source, identity)
+            if whole and {int(member.version.removeprefix("v")) for member in members} <= set(versions):
+                for collection in self._registry().collections(filter={"name": name}):
+                    collection.delete()
+
     def _own(self, member: Any, name: str) -> dict[str, Any]:
         every = (member.metadata or {}).get(KEY) or {}
         return dict(every.get(f"{self.options.registry}/{name}") or {})
@@ -161,18 +190,27 @@ class WandbRegistry(Moving):
             created=facts.get("created") or _nanoseconds(member.created_at),
             by=facts.get("by", ""),
             run=facts.get("run", ""),
-            ref=facts.get("ref", ""),
+            ref=facts["ref"] if "ref" in facts else _run(member),
             digest=facts.get("digest", ""),
             files=facts.get("files", {}),
             metrics=facts["metrics"] if "metrics" in facts else _summary(member),
             source=f"wandb-artifact://{member.source_qualified_name}",
             model=facts.get("model", {}),
             identity=facts.get("identity", ""),
+            origin=facts.get("origin", {}),
         )
 
 
 def _source(member: Any, api: Any) -> Any:
     return api.artifact(member.source_qualified_name)
+
+
+def _forget(api: Any, artifact: Any, identity: str) -> None:
+    """Delete an artifact of a run that only carried it; what a run of the user's has logged stays."""
+    run = artifact.logged_by()
+    if run is not None and run.id == carrier(identity):
+        artifact.delete(delete_aliases=True)
+        api.run("/".join(run.path)).delete()
 
 
 def _facts(candidate: Candidate) -> dict[str, Any]:
@@ -186,11 +224,18 @@ def _facts(candidate: Candidate) -> dict[str, Any]:
         "ref": candidate.refs.get("wandb", ""),
         "by": candidate.by,
         "created": candidate.time,
+        "origin": dict(candidate.origin),
     }
     plain: dict[str, Any] = json.loads(
         json_in(facts)
     )  # NaN as runcast writes it, since W&B has no form for it
     return plain
+
+
+def _run(member: Any) -> str:
+    """W&B's id of the run that logged the version."""
+    run = member.logged_by()
+    return str(run.id) if run is not None else ""
 
 
 def _summary(member: Any) -> dict[str, bool | int | float]:

@@ -11,6 +11,8 @@ from runcast.registries.wandb import client
 
 _PROJECT = "runcast-registry"
 _TYPE = "model"
+_JOB = "register"
+_CARRIER = "runcast-"
 
 
 def uploaded(api: Any, options: WandbOptions, entity: str, candidate: Candidate) -> Any:
@@ -35,14 +37,24 @@ def uploaded(api: Any, options: WandbOptions, entity: str, candidate: Candidate)
     with wandb.init(
         entity=entity or None,
         project=project,
-        id=f"runcast-{candidate.identity[:16]}",
+        id=carrier(candidate.identity),
         name=f"register {candidate.name}",
-        job_type="register",
+        job_type=_JOB,
         resume="allow",
         reinit="create_new",
         settings=client.settings(options),
     ) as run:
         return run.log_artifact(draft).wait(timeout=int(options.upload_timeout))
+
+
+def carrier(identity: str) -> str:
+    """W&B's id of the run that carries a version which no run of the user's has logged."""
+    return f"{_CARRIER}{identity[:16]}"
+
+
+def is_carrier(run: Any) -> bool:
+    """Whether a run at a server is one of those."""
+    return str(run.id).startswith(_CARRIER) and run.jobType == _JOB
 
 
 def _draft(candidate: Candidate) -> Any:

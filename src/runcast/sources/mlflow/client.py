@@ -163,13 +163,29 @@ class ClientReader(Reader):
             found = client.search_runs(experiments, filter_string=wanted, max_results=1)
         return str(found[0].info.run_id) if found else None
 
+    def place_of_run(self, id: str) -> str:
+        """See `Reader.place_of_run`."""
+        try:
+            return str(self._get(id).info.artifact_uri)
+        except SourceError:
+            return ""
+
+    def place_of_model(self, id: str) -> str:
+        """See `Reader.place_of_model`."""
+        try:
+            with self._told():
+                return str(self._client.get_logged_model(id).artifact_location)
+        except SourceError:
+            return ""
+
     def registered(self) -> Iterator[RegisteredModel]:
         """See `Reader.registered`."""
         client = self._client
         for model in self._pages(lambda token: client.search_registered_models(page_token=token)):
 
             def search(token: str | None, name: str = model.name) -> Any:
-                return client.search_model_versions(f"name = '{name}'", page_token=token)
+                quote = '"' if "'" in name else "'"
+                return client.search_model_versions(f"name = {quote}{name}{quote}", page_token=token)
 
             versions = [
                 Version(

@@ -7,6 +7,7 @@ fields (no step, long ago) or more than three (a dataset). ``models/`` beside th
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,6 +157,14 @@ class FolderReader(Reader):
                 return path.parent.parent.name
         return None
 
+    def place_of_run(self, id: str) -> str:
+        """See `Reader.place_of_run`."""
+        return next((str(path) for path in self._root.glob(f"*/{glob.escape(id)}/artifacts")), "")
+
+    def place_of_model(self, id: str) -> str:
+        """See `Reader.place_of_model`."""
+        return next((str(path) for path in self._root.glob(f"*/models/{glob.escape(id)}/artifacts")), "")
+
     def registered(self) -> Iterator[RegisteredModel]:
         """See `Reader.registered`."""
         for path in sorted((self._root / _REGISTRY).glob("*/meta.yaml")):
@@ -167,8 +176,15 @@ class FolderReader(Reader):
                 created=int(about.get("creation_timestamp") or 0),
                 tags=_texts(folder / "tags"),
                 aliases={**(about.get("aliases") or {}), **aliases},
-                versions=sorted(map(_version, folder.glob("version-*/meta.yaml")), key=lambda v: v.version),
+                versions=sorted(
+                    (v for v in map(_version, folder.glob("version-*/meta.yaml")) if v.stage != _DELETED),
+                    key=lambda v: v.version,
+                ),
             )
+
+
+_DELETED = "Deleted_Internal"
+"""What MLflow calls the stage of a deleted version, whose number it keeps."""
 
 
 def _version(path: Path) -> Version:

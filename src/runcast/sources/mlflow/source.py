@@ -16,14 +16,14 @@ from runcast.backends.mlflow.runs import RUN_ID
 from runcast.backends.mlflow.uris import Store, mask, parse
 from runcast.errors import ConfigError, Halt, SourceError
 from runcast.journal import Blobs
+from runcast.plugins.registry import ModelVersion, RegisteredModel
 from runcast.plugins.source import FoundRun, Selection, Source
-from runcast.records import Lost, Record
-from runcast.sources.mlflow import head, models, points, traces
+from runcast.records import FileRef, Lost, Record
+from runcast.sources.mlflow import head, models, points, registry, traces
 from runcast.sources.mlflow.client import ClientReader
 from runcast.sources.mlflow.folder import FolderReader
 from runcast.sources.mlflow.native import Native
 from runcast.sources.mlflow.overlay import Overlay
-from runcast.sources.mlflow.registry import RegisteredModel
 from runcast.sources.mlflow.said import Said
 from runcast.sources.mlflow.sql import SqlReader
 from runcast.sources.mlflow.stored import Reader, StoredRun
@@ -184,7 +184,21 @@ class MlflowSource(Source):
 
     def registered(self) -> Iterator[RegisteredModel]:
         """Every model of the registry, with its versions."""
-        return self._reader.registered()
+        for model in self._reader.registered():
+            yield registry.plain(model, self._last_values)
+
+    def _last_values(self, run: str) -> dict[str, float]:
+        """Of the metrics of a run; none where it is gone."""
+        found = next(self._reader.runs(lambda name: True, (run,)), None) if run else None
+        last: dict[str, tuple[int, int, float]] = {}
+        for ms, step, key, value in self._reader.points(found, lambda key, why: None) if found else ():
+            if key not in last or (step, ms) >= last[key][:2]:
+                last[key] = step, ms, value
+        return {key: value for key, (_, _, value) in last.items()}
+
+    def files(self, version: ModelVersion, blobs: Blobs) -> list[FileRef]:
+        """The version's files, wherever it says that they are."""
+        return registry.files(self._reader, version, blobs)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -172,6 +172,18 @@ class SqlReader(Reader):
             return str(id_)
         return None
 
+    def place_of_run(self, id: str) -> str:
+        """See `Reader.place_of_run`."""
+        found = self._database.rows("select artifact_uri from runs where run_uuid = :id", id=id)
+        return next((str(place) for (place,) in found), "")
+
+    def place_of_model(self, id: str) -> str:
+        """See `Reader.place_of_model`."""
+        if "logged_models" not in self._tables:
+            return ""
+        query = "select artifact_location from logged_models where model_id = :id"
+        return next((str(place) for (place,) in self._database.rows(query, id=id)), "")
+
     def registered(self) -> Iterator[RegisteredModel]:
         """See `Reader.registered`."""
         if not self._database.columns("registered_models"):
@@ -189,7 +201,8 @@ class SqlReader(Reader):
 
     def _versions(self, name: str) -> Iterator[Version]:
         query = """select version, source, run_id, current_stage, description, creation_time, status
- from model_versions where name = :name order by version"""
+ from model_versions
+ where name = :name and current_stage != 'Deleted_Internal' order by version"""
         for version, source, run, stage, description, created, status in list(
             self._database.rows(query, name=name)
         ):

@@ -125,6 +125,14 @@ class Reader(ABC):
         """MLflow's id of a run that runcast wrote, by runcast's own."""
 
     @abstractmethod
+    def place_of_run(self, id: str) -> str:
+        """Where the files of a run are, which may be in the trash; "" where there is no such run."""
+
+    @abstractmethod
+    def place_of_model(self, id: str) -> str:
+        """Where the files of a logged model are; "" where there is none."""
+
+    @abstractmethod
     def registered(self) -> Iterator[RegisteredModel]:
         """Models of the registry."""
 

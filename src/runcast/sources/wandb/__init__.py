@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from runcast.backends.wandb.options import WandbOptions
 from runcast.backends.wandb.residual import PATH
+from runcast.errors import SourceError
 from runcast.journal import Blobs
+from runcast.plugins.registry import ModelVersion, RegisteredModel
 from runcast.plugins.source import FoundRun, Selection, Source
-from runcast.records import Record
+from runcast.records import FileRef, Record
+from runcast.registries import reading
+from runcast.registries.wandb import WandbRegistry
 from runcast.sources.wandb.folder import is_here
 from runcast.sources.wandb.log import Folder
 from runcast.sources.wandb.own import Own
@@ -50,6 +55,24 @@ class WandbSource(Source):
                 yield from Own(opened, residual, blobs).records()
             else:
                 yield from Plain(opened, blobs).records()
+
+    def registered(self) -> Iterator[RegisteredModel]:
+        """Models of the organization's registry that have a version from this project; a folder has none."""
+        if isinstance(self._store, Server):
+            yield from reading.models(self._registry(self._store), self._store.made)
+
+    def files(self, version: ModelVersion, blobs: Blobs) -> list[FileRef]:
+        """The version's files, downloaded."""
+        if not isinstance(self._store, Server):
+            raise SourceError(f"a folder has no registry, so {version} is not in it")
+        return reading.files(self._registry(self._store), version, blobs)
+
+    def _registry(self, server: Server) -> WandbRegistry:
+        entity = server.path.partition("/")[0]
+        options = WandbOptions.model_validate(
+            {"mode": "online", "base_url": server.base_url, "entity": entity}
+        )
+        return WandbRegistry(options, Path(), Path())
 
     def close(self) -> None:
         """Forget the server's answers."""

@@ -19,8 +19,10 @@ from typing import Any
 
 from runcast.errors import ConfigError, SourceError
 from runcast.formats.wandb_log import SUMMARIES
+from runcast.plugins.registry import ModelVersion
 from runcast.plugins.source import FoundRun
 from runcast.records import Define, Status, System
+from runcast.registries.wandb.upload import is_carrier
 from runcast.sources.wandb import surroundings
 from runcast.sources.wandb.about import About, Event, Held, HeldFile, Missing, Row
 from runcast.sources.wandb.rows import time_of
@@ -79,7 +81,8 @@ class Server:
             run = self._asked(lambda: next(each, None))
             if run is None:
                 return
-            yield _found(run)
+            if not is_carrier(run):
+                yield _found(run)
 
     def run(self, id_: str, scratch: Path) -> ServerRun:
         """One run, to be read.
@@ -91,6 +94,10 @@ class Server:
             return ServerRun(_client(self.base_url).run(f"{self.path}/{id_}"), scratch)
         except _errors() as error:
             raise SourceError(f"wandb: run {self.path}/{id_} cannot be read: {_text(error)}") from None
+
+    def made(self, version: ModelVersion) -> bool:
+        """Whether a version of a registry comes from a run of this project."""
+        return version.source.startswith(f"wandb-artifact://{self.path}/")
 
     def _asked(self, question: Any) -> Any:
         try:
