@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .support.listening import guarded_bind
 
 SUPPORT = Path(__file__).parent / "support"
 
@@ -48,6 +51,14 @@ def private_world(
     for run in starting._current:
         run.finish(timeout=0)
     starting._current.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_outside() -> Iterator[None]:
+    """No server of a test listens to the network: binding elsewhere than on the loopback fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "bind", guarded_bind)
+        yield
 
 
 @pytest.fixture
