@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+
+from .support.listening import guarded_bind
 
 SUPPORT = Path(__file__).parent / "support"
 
@@ -66,6 +69,14 @@ def databases_are_let_go() -> Iterator[None]:
     for engine in _engines:
         engine.dispose()
         engine.clear_compiled_cache()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_outside() -> Iterator[None]:
+    """No server of a test listens to the network: binding elsewhere than on the loopback fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "bind", guarded_bind)
+        yield
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from ..support.listening import only_on_loopback
+
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {
     **os.environ,
@@ -91,6 +93,7 @@ def serving(command: list[str], folder: Path, pattern: str) -> Iterator[str]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             threading.Event().wait(0.1)
+        only_on_loopback(process.pid)
         yield found[0].rstrip("/")
     finally:
         os.killpg(process.pid, signal.SIGKILL)

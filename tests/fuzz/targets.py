@@ -13,6 +13,7 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,12 @@ from runcast.journal.frame import frame, frame_header, seed
 from runcast.migrate.manifest import Folder
 from runcast.records import Artifact, FileRef, Metrics, Params, Record, RunFinished, RunStarted
 from runcast.render import arrays
+from runcast.sources.mlflow import MlflowSource
+from runcast.sources.tensorboard import TensorBoardSource
+from runcast.sources.wandb import WandbSource
 from runcast.testing.golden import STORIES
+
+from . import stores
 
 T0 = 1_700_000_000_000_000_000
 RUN, WRITER = "0123456789abcdef", "00112233aabbccdd"
@@ -38,12 +44,17 @@ class Target:
     """One reader.
 
     Attributes:
-        good: files as they should be.
+        make: gives files as they should be.
         read: writes the bytes below the folder and reads them back.
     """
 
-    good: tuple[bytes, ...]
+    make: Callable[[], tuple[bytes, ...]]
     read: Callable[[bytes, Path], None]
+
+    @cached_property
+    def good(self) -> tuple[bytes, ...]:
+        """Files as they should be, made once, when somebody asks."""
+        return self.make()
 
 
 def segment(*records: Record, **header: object) -> bytes:
@@ -219,20 +230,40 @@ CONFIG = (
     b'dir = ".runcast"\nbackends = ["local", "mlflow"]\n[mlflow]\nuri = "sqlite:///x.db"\n'
     b'[wandb]\nmode = "offline"\n'
 )
+REPORT = b'{"changes":[{"what":"renamed","key":"a","detail":"b"}]}'
 REJECTED = b'{"reason":"no","record":{"kind":"metrics","values":{"a":1},"time":1,"step":0}}\n'
 
 TARGETS = {
-    "segment": Target((segment(*SAID), STORY), read_segment),
-    "record": Target(tuple(map(codec.encode, SAID)), read_record),
-    "header": Target((msgspec.json.encode(Header(run=RUN, writer=WRITER)),), read_header),
-    "note": Target((b"ab" * 32 + b" 17",), read_note),
-    "delivery": Target((CURSOR, REJECTED), read_delivery),
-    "run-folder": Target(
-        (CURSOR, REJECTED, b'{"changes":[{"what":"renamed","key":"a","detail":"b"}]}'), read_run_folder
-    ),
-    "manifest": Target((MANIFEST,), read_manifest),
-    "config": Target((CONFIG,), read_config),
-    "tfevents": Target((_events(),), read_tfevents),
-    "wandb": Target((_wandb(),), read_wandb),
-    "npy": Target((_npy(),), read_array),
+    "segment": Target(lambda: (segment(*SAID), STORY), read_segment),
+    "record": Target(lambda: tuple(map(codec.encode, SAID)), read_record),
+    "header": Target(lambda: (msgspec.json.encode(Header(run=RUN, writer=WRITER)),), read_header),
+    "note": Target(lambda: (b"ab" * 32 + b" 17",), read_note),
+    "delivery": Target(lambda: (CURSOR, REJECTED), read_delivery),
+    "run-folder": Target(lambda: (CURSOR, REJECTED, REPORT), read_run_folder),
+    "manifest": Target(lambda: (MANIFEST,), read_manifest),
+    "config": Target(lambda: (CONFIG,), read_config),
+    "tfevents": Target(lambda: (_events(),), read_tfevents),
+    "wandb": Target(lambda: (_wandb(),), read_wandb),
+    "npy": Target(lambda: (_npy(),), read_array),
+    "source-local": Target(lambda: (STORY,), stores.local),
+    **{
+        f"source-mlflow-{name.removeprefix(stores.RUN).strip('/').replace('/', '-')}": Target(
+            partial(stores.content, lambda: stores.MLRUNS, name),
+            stores.in_store(lambda: stores.MLRUNS, name, MlflowSource),
+        )
+        for name in stores.MLRUNS
+    },
+    **{
+        f"source-{name}": Target(
+            partial(stores.content, files, ending), stores.in_store(files, ending, source)
+        )
+        for name, files, ending, source in (
+            ("tensorboard", stores.tensorboard, "tfevents.1700000000.0123456789abcdef", TensorBoardSource),
+            ("tensorboard-own", stores.tensorboard, "/runcast.json", TensorBoardSource),
+            ("wandb", stores.foreign, ".wandb", WandbSource),
+            ("wandb-runcasts", stores.wandb, ".wandb", WandbSource),
+            ("wandb-own", stores.wandb, "residual.jsonl", WandbSource),
+            ("wandb-table", stores.wandb, "ad4e07.table.json", WandbSource),
+        )
+    },
 }

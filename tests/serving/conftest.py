@@ -24,6 +24,8 @@ from runcast.catalog import RunInfo
 from runcast.catalog import run as find_run
 from runcast.model_registry import ModelRegistry
 
+from ..support.listening import only_on_loopback
+
 for needed in ("fastapi", "uvicorn", "sklearn", "pandas", "skops"):
     pytest.importorskip(needed)
 
@@ -77,6 +79,8 @@ class Server:
         """Wait until it listens; it may have no model yet."""
         found = until(lambda: re.search(r"running on http://127\.0\.0\.1:(\d+)", self.log), "it listens")
         self.port = int(found[1])
+        assert self.process is not None
+        only_on_loopback(self.process.pid)
 
     def stop(self) -> int:
         """Stop it as a service manager does; the exit code, 0 where it does not run."""

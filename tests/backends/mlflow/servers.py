@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...support.listening import only_on_loopback
+
 
 def free_port() -> int:
     """A port that nobody listens on."""
@@ -52,6 +54,7 @@ class MlflowServer:
             assert self._process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline, (self.folder / "log").read_text()
             self._process_wait(0.1)
+        only_on_loopback(self._process.pid)
 
     def _process_wait(self, seconds: float) -> None:
         assert self._process is not None

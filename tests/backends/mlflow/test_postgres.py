@@ -20,6 +20,7 @@ import pytest
 from runcast.errors import Halt
 from runcast.records import Artifact, Params, Tags
 
+from ...support.listening import only_on_loopback
 from .lives import START, Life, Store, metrics
 from .servers import free_port
 
@@ -66,6 +67,7 @@ def server() -> Iterator[str]:
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={root} -c fsync=off"
         as_user(f"{folder}/pg_ctl", "-D", data, "-w", "-l", str(root / "log"), "-o", options, "start")
         try:
+            only_on_loopback(int(Path(data, "postmaster.pid").read_text().split()[0]))
             yield f"postgresql+psycopg://ada@127.0.0.1:{port}"
         finally:
             as_user(f"{folder}/pg_ctl", "-D", data, "-m", "immediate", "stop")

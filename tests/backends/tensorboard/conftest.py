@@ -24,6 +24,8 @@ from runcast.formats import tfevents
 from runcast.plugins import Change, OpenRun, Ref
 from runcast.records import FileRef, Media, Record, RunStarted
 
+from ...support.listening import only_on_loopback
+
 WRITER = "a" * 16
 START = 1_700_000_000_123_456_789
 
@@ -249,6 +251,7 @@ def tensorboard(logdir: Path) -> Iterator[Server]:
         server = Server("")
         found = server.wait(lambda: re.search(r"http://[\d.]+:\d+", log.read_text()), "its address")
         server.url = found[0]
+        only_on_loopback(process.pid)
         yield server
     finally:
         process.terminate()

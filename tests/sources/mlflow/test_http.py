@@ -23,6 +23,8 @@ from runcast.sources.mlflow import MlflowSource
 from runcast.testing import golden
 from runcast.testing.courier import Courier
 
+from ...support.listening import only_on_loopback
+
 pytestmark = pytest.mark.slow
 
 
@@ -47,6 +49,7 @@ def server(database: Callable[..., Path]) -> Iterator[str]:
         assert time.monotonic() < deadline, (folder / "log").read_text()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.2)
+    only_on_loopback(process.pid)
     yield f"http://127.0.0.1:{port}"
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

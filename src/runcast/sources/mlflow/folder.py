@@ -51,7 +51,7 @@ class FolderReader(Reader):
         found = []
         for folder in sorted(self._root.iterdir()):
             if folder.name not in (".trash", _REGISTRY) and (folder / "meta.yaml").is_file():
-                about = _yaml(folder / "meta.yaml")
+                about = _yaml(folder / "meta.yaml", "name")
                 if about.get("lifecycle_stage") != "deleted" and experiment(str(about["name"])):
                     found += [
                         self._run(path.parent, str(about["name"]))
@@ -64,14 +64,15 @@ class FolderReader(Reader):
         about = _yaml(folder / "meta.yaml")
         if about.get("lifecycle_stage") == "deleted" or "artifact_uri" not in about:
             return None
-        status = int(about.get("status") or 1)
+        status = _whole(about, "status", folder) or 1
         tags = _texts(folder / "tags")
         # Beside the run first: the store may have been moved since.
         here = folder / "artifacts"
         run = StoredRun(
             id=folder.name, experiment_id=folder.parent.name, experiment=experiment,
             name=str(about.get("run_name") or tags.get("mlflow.runName") or ""),
-            status=_STATUS.get(status, str(status)), start=about.get("start_time"), end=about.get("end_time"),
+            status=_STATUS.get(status, str(status)),
+            start=_whole(about, "start_time", folder), end=_whole(about, "end_time", folder),
             files=str(here) if here.is_dir() else str(about["artifact_uri"]),
             user=str(about.get("user_id") or ""), tags=tags,
         )  # fmt: skip
@@ -100,16 +101,16 @@ class FolderReader(Reader):
         """See `Reader.datasets`."""
         found = []
         for path in sorted((self._folder(run) / "inputs").glob("*/meta.yaml")):
-            about = _yaml(path)
+            about = _yaml(path, "destination_id")
             place = self._root / run.experiment_id / "datasets" / str(about["destination_id"]) / "meta.yaml"
             if about.get("destination_type", "RUN") == "RUN" and place.is_file():
-                data = _yaml(place)
+                data = _yaml(place, "name", "digest")
                 found.append(
                     Dataset(
                         name=str(data["name"]), digest=str(data["digest"]),
                         source_type=str(data.get("source_type") or ""), source=str(data.get("source") or ""),
                         schema=data.get("schema"), profile=data.get("profile"),
-                        tags={str(k): str(v) for k, v in (about.get("tags") or {}).items()},
+                        tags=_named(about, "tags"),
                     )
                 )  # fmt: skip
         return found
@@ -119,14 +120,15 @@ class FolderReader(Reader):
         found = []
         outputs = self._folder(run) / "outputs"
         for path in sorted((self._root / run.experiment_id / "models").glob("*/meta.yaml")):
-            about, folder = _yaml(path), path.parent
+            about, folder = _yaml(path, "name"), path.parent
             if about.get("source_run_id") == run.id and about.get("lifecycle_stage") != "deleted":
                 linked = outputs / folder.name / "meta.yaml"
                 found.append(
                     LoggedModel(
-                        id=folder.name, name=str(about["name"]), created=int(about["creation_timestamp"]),
+                        id=folder.name, name=str(about["name"]),
+                        created=_whole(about, "creation_timestamp", folder) or 0,
                         files=str(folder / "artifacts"), type=about.get("model_type"),
-                        step=int(_yaml(linked).get("step") or 0) if linked.is_file() else 0,
+                        step=(_whole(_yaml(linked), "step", linked) or 0) if linked.is_file() else 0,
                         params=_texts(folder / "params"), tags=_texts(folder / "tags"),
                     )
                 )  # fmt: skip
@@ -143,7 +145,7 @@ class FolderReader(Reader):
                     started=run.start or 0,
                     tags=_texts(folder / "tags"),
                     metadata=metadata,
-                    spans=json.loads(spans.read_bytes())["spans"],
+                    spans=_spans(spans),
                 )
 
     def files(self, place: str) -> files.Files:
@@ -168,14 +170,14 @@ class FolderReader(Reader):
     def registered(self) -> Iterator[RegisteredModel]:
         """See `Reader.registered`."""
         for path in sorted((self._root / _REGISTRY).glob("*/meta.yaml")):
-            about, folder = _yaml(path), path.parent
-            aliases = {name: int(text) for name, text in _texts(folder / "aliases").items()}
+            about, folder = _yaml(path, "name"), path.parent
+            aliases = {**_named(about, "aliases"), **_texts(folder / "aliases")}
             yield RegisteredModel(
                 name=str(about["name"]),
                 description=str(about.get("description") or ""),
-                created=int(about.get("creation_timestamp") or 0),
+                created=_whole(about, "creation_timestamp", folder) or 0,
                 tags=_texts(folder / "tags"),
-                aliases={**(about.get("aliases") or {}), **aliases},
+                aliases={name: _whole(aliases, name, folder) or 0 for name in aliases},
                 versions=sorted(
                     (v for v in map(_version, folder.glob("version-*/meta.yaml")) if v.stage != _DELETED),
                     key=lambda v: v.version,
@@ -188,11 +190,12 @@ _DELETED = "Deleted_Internal"
 
 
 def _version(path: Path) -> Version:
-    about = _yaml(path)
+    about = _yaml(path, "version")
     return Version(
-        version=int(about["version"]), source=str(about.get("source") or ""), run=about.get("run_id") or None,
+        version=_whole(about, "version", path) or 0,
+        source=str(about.get("source") or ""), run=about.get("run_id") or None,
         stage=str(about.get("current_stage") or "None"), description=str(about.get("description") or ""),
-        created=int(about.get("creation_timestamp") or 0), status=str(about.get("status") or ""),
+        created=_whole(about, "creation_timestamp", path) or 0, status=str(about.get("status") or ""),
         tags=_texts(path.parent / "tags"),
     )  # fmt: skip
 
@@ -226,7 +229,7 @@ def _lines(path: Path, key: str, trouble: Trouble) -> Iterator[tuple[int, int, s
             yield ms, step, key, value
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _yaml(path: Path, *needs: str) -> dict[str, Any]:
     import msgspec.yaml
 
     try:
@@ -235,4 +238,29 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path} cannot be read ({error})") from error
     if not isinstance(about, dict):
         raise SourceError(f"{path} is damaged: it describes nothing")
+    if missing := [key for key in needs if key not in about]:
+        raise SourceError(f"{path} is damaged: it has no {missing[0]}")
     return about
+
+
+def _whole(about: dict[str, Any], key: str, path: Path) -> int | None:
+    """A whole number that may not be there."""
+    value = about.get(key)
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SourceError(f"{path} is damaged: {key} is {value!r:.80}, which is no whole number") from error
+
+
+def _named(about: dict[str, Any], key: str) -> dict[str, str]:
+    """Name → text; what is no mapping has none."""
+    found = about.get(key)
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _spans(path: Path) -> list[Any]:
+    try:
+        found = json.loads(path.read_bytes())["spans"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise SourceError(f"{path} is damaged: it holds no spans") from error
+    return found if isinstance(found, list) else []

@@ -141,7 +141,7 @@ def written(files: FolderFiles) -> dict[str, str]:
         line = stream.readline(1 << 20)
     try:
         wrote = json.loads(line)["wrote"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return {}
     return wrote if isinstance(wrote, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,8 @@ class Own:
     def records(self) -> Iterator[Record]:
         """Everything that was said; edits before the end."""
         for line in self._lines():
-            self._look(line)
+            with contextlib.suppress(*_BAD):  # `_said` meets it again, and counts it
+                self._look(line)
         last: RunFinished | None = None
         edits = list(self._edits())
         for record in self._merged():
@@ -97,7 +99,10 @@ class Own:
         with self._residual.open("rb") as stream:
             for raw in stream:
                 try:
-                    yield _line(raw)
+                    line = _line(raw)
+                    if len(line.name) not in (0, 2):
+                        raise ValueError(line.name)
+                    yield line
                 except _BAD:
                     # The last one may be in the making.
                     self._damaged += raw.endswith(b"\n") or self._about.status != "running"
