@@ -66,6 +66,24 @@ def test_it_says_what_it_could_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "PYTHONHASHSEED" not in " ".join(runcast.seed_everything(3).left_to_chance)
 
 
+def test_where_cuda_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in for PyTorch's answers: cuBLAS gets its setting, or is said to have started."""
+    import torch
+
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    early = " ".join(runcast.seed_everything(3).left_to_chance)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    late = " ".join(runcast.seed_everything(3).left_to_chance)
+
+    assert "kernels of CUDA without a deterministic form" in early
+    assert "CUBLAS_WORKSPACE_CONFIG=:4096:8 before" in late
+    assert "CUBLAS_WORKSPACE_CONFIG" not in early
+
+
 def test_children_get_the_hash_seed() -> None:
     """Two processes started afterwards agree on the hash of a text."""
     runcast.seed_everything(5)

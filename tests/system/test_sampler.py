@@ -9,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pynvml
 import pytest
 
+from runcast.capture import gpus
 from runcast.system import Sampler
 from runcast.system.energy import Energy
 from runcast.system.nvml import Nvml
@@ -135,6 +137,7 @@ def fake_nvml(**changed: Any) -> Nvml:
 
 def test_gpus(tmp_path: Path) -> None:
     """What a device refuses to tell is left out; the rest is there, with its peak."""
+    unified = {"nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=0, used=0)}
     found = Sampler(os.getpid(), tmp_path, nvml=fake_nvml()).look()
 
     assert {key: value for key, value in found.items() if "gpu/0" in key} == {
@@ -144,6 +147,7 @@ def test_gpus(tmp_path: Path) -> None:
         "gpu/0/watts": 300.5,
         "peak/gpu/0/memory_bytes": 250,
     }
+    assert "gpu/0/memory_percent" not in Sampler(os.getpid(), tmp_path, nvml=fake_nvml(**unified)).look()
     assert fake_nvml().devices() == [{"name": "H100", "uuid": "GPU-1", "memory_bytes": 1000}]
     assert fake_nvml().versions() == {"driver": "580.1", "version": "13.1"}
 
@@ -160,6 +164,33 @@ def test_gpu_hours_are_ours(tmp_path: Path) -> None:
     assert hours(os.getpid()) == pytest.approx(0.5)
     assert hours(1) == 0.0
     assert hours(2**22 + 1) == pytest.approx(0.5)
+
+
+def test_the_stand_in_has_the_names_of_the_real_bindings() -> None:
+    """Tested without a GPU: the calls, and the fields of what they fill, are checked by name."""
+    calls = {name for name in vars(fake_nvml()._nvml) if name != "nvmlShutdown"}
+
+    assert [name for name in sorted(calls) if not hasattr(pynvml, name)] == []
+    assert {"total", "used"} <= {field for field, _ in pynvml.c_nvmlMemory_t._fields_}
+    assert "gpu" in {field for field, _ in pynvml.c_nvmlUtilization_t._fields_}
+    assert "pid" in {field for field, *_ in pynvml.c_nvmlProcessInfo_v3_t._fields_}
+
+
+def test_the_library_is_found_and_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the import on: what a run records of its devices, with those that the script may see."""
+    library = fake_nvml()._nvml
+    library.nvmlInit = lambda: None
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    gpus._look.cache_clear()
+    try:
+        found = gpus.describe({"CUDA_VISIBLE_DEVICES": "0"})
+    finally:
+        gpus._look.cache_clear()
+
+    assert found == {
+        "gpus": [{"name": "H100", "uuid": "GPU-1", "memory_bytes": 1000}],
+        "cuda": {"driver": "580.1", "version": "13.1", "visible": "0"},
+    }
 
 
 def test_no_driver() -> None:

@@ -36,7 +36,8 @@ class Image(Value):
         boxes: name → list of boxes, or ``{"boxes": [...], "classes": {...}}``. A box is
             ``{"position": {"minX": , "maxX": , "minY": , "maxY": }, "class_id": , "caption": , "scores": {},
             "domain": "pixel" or "fraction"}``; W&B's form is taken too.
-        columns: how many in a row, where a tracker shows several as one.
+        columns: show several as a grid with so many in a row, too: MLflow and TensorBoard get it as one more
+            picture, ``<name>/grid``; W&B arranges them by itself.
         metadata: anything JSON-like.
     """
 

@@ -69,7 +69,8 @@ class Nvml:
             with self._refused():
                 memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
                 found[at + "memory_bytes"] = int(memory.used)
-                found[at + "memory_percent"] = 100 * memory.used / memory.total
+                if memory.total:  # a device that shares the machine's memory has none of its own
+                    found[at + "memory_percent"] = 100 * memory.used / memory.total
             with self._refused():
                 sensor = self._nvml.NVML_TEMPERATURE_GPU
                 found[at + "celsius"] = self._nvml.nvmlDeviceGetTemperature(handle, sensor)

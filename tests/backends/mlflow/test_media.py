@@ -99,6 +99,18 @@ def test_arrays_and_lists_of_images(life: Lives, store: Store) -> None:
     assert changes == []
 
 
+def test_a_grid_is_one_more_picture(life: Lives, store: Store) -> None:
+    """Where the script asked for one: all pictures in rows, beside each under a key of its own."""
+    one = life()
+    items = [{"width": 10, "height": 10}] * 3
+    pictures = {f"{n}.png": picture(size=(10, 10)) for n in range(3)}
+    one.deliver(media(one, "image", pictures, data={"items": items, "columns": 2}), one.finished())
+
+    found = {key: content for key, _, _, content in grid(store)}
+    assert set(found) == {"x/y/0", "x/y/1", "x/y/2", "x/y/grid"}
+    assert Image.open(io.BytesIO(found["x/y/grid"])).size == (22, 22)
+
+
 def test_other_pictures_and_masks_are_kept_as_they_were(life: Lives, store: Store) -> None:
     """A JPEG is a PNG in the grid and itself beside it; a mask is kept, and drawn onto a second image."""
     one = life()

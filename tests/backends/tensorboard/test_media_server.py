@@ -67,6 +67,7 @@ def say_pictures(run: Any) -> None:
     size = {"width": 12, "height": 8}
     items = [size | {"caption": "first"}, size, size | {"caption": "third", "masks": {"m": {"file": 3}}}]
     run.media("image", "samples", *files, mask, data={"items": items}, caption="all *three*")
+    run.media("image", "batch", *files, data={"items": [size] * 3, "columns": 2})
     for step in (1, 2):
         run.media("image", "steps", run.file(f"{step}.jpg", encoded(PIXELS + step, "JPEG")), step=step)
     run.media("image", "webp", run.file("a.webp", encoded(PIXELS, "WEBP")), data={"items": [size]})
@@ -171,6 +172,18 @@ def test_masks_are_drawn_onto_a_second_image(seen: SimpleNamespace) -> None:
     assert pixels(content).shape[1] == 256
     assert np.ptp(pixels(content).astype(int), axis=2).max() > 30
     assert "drawn onto a second image, samples/marked" in changed(seen, "samples")
+
+
+def test_a_grid_is_one_more_image(seen: SimpleNamespace) -> None:
+    """Where the script asked for one, all pictures in rows."""
+    assert not changed(seen, "batch")
+    assert "samples/grid" not in seen.server.get("plugin/images/tags")[RUN]
+    assert seen.server.get("plugin/images/tags")[RUN]["batch"]["samples"] == 3
+    ((_, content, _),) = seen.server.blobs("images", "individualImage", RUN, "batch/grid")
+    height, width = PIXELS.shape[:2]
+    grid = pixels(content)
+    assert grid.shape[:2] == (2 * height + 2, 2 * width + 2)
+    assert np.array_equal(grid[:height, -width:], PIXELS)
 
 
 def test_images_of_several_steps(seen: SimpleNamespace) -> None:

@@ -306,7 +306,7 @@ def test_what_is_wanted_of_a_metric_is_shown(seen: SimpleNamespace) -> None:
 
 
 def test_environment_artifacts_models_and_inputs_are_shown(seen: SimpleNamespace) -> None:
-    """A text each, with the place of what is in the run's folder; that it is no more than that is said."""
+    """A text each, with the place of what is in the run's folder; that there is no more is reported."""
     ((_, environment),) = seen.server.texts("e/kinds", "_runcast_/environment")
     assert "<td>git/commit</td>\n<td>abc</td>" in environment
     assert "<td>python</td>\n<td>3.12</td>" in environment

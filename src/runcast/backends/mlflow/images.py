@@ -2,7 +2,8 @@
 
 ``images/<key>+step+<step>+timestamp+<ms>+<uuid>.png``, and beside it ``...+compressed.webp``, a thumbnail.
 MLflow draws the uuid by chance; ours is a digest of the record, so that one that comes twice is there
-once. The images of a list are the keys ``<key>/0``, ``<key>/1``, ... An image with masks or boxes is there
+once. The images of a list are the keys ``<key>/0``, ``<key>/1``, ..., and where the script wants a grid, all
+of them as one in ``<key>/grid``. An image with masks or boxes is there
 a second time with these drawn onto it, as ``<key>/marked`` (``<key>/marked/0``). Masks, and pictures that are
 no PNG, stand as they were in ``media/image/``.
 """
@@ -53,6 +54,9 @@ def parts(plan: Plan, record: Media, files: Files, run_id: str) -> tuple[dict[st
             made[_original(record, file, number)] = source
         else:
             refs.append(_ref(file, place))
+    if count > 1 and record.data.get("columns"):
+        whole = render.grid([source for _, source in sources[:count]], int(record.data["columns"]))
+        _picture(made, record, run_id, "/grid", whole, what)
     plan.tags[LOGGED] = "True"
     _report(plan, record, _add_marked(made, record, run_id, [source for _, source in sources], what))
     return made, {"path": next(iter(made)), "files": refs, "data": record.data}

@@ -31,6 +31,9 @@ def image(medium: Medium) -> None:
     medium.words += [f"mask: `{mask}`" for mask in masks]
     if any(map(render.has_marks, items)):
         _show_marked(medium, files, items)
+    if data.get("columns") and len(items) > 1:
+        paths = [medium.path(file) for file in files[: len(items)]]
+        _show_beside(medium, "grid", [rendered(lambda: render.grid(paths, int(data["columns"])))])
 
 
 def _show_marked(medium: Medium, files: list[FileRef], items: list[dict[str, Any]]) -> None:
@@ -42,10 +45,16 @@ def _show_marked(medium: Medium, files: list[FileRef], items: list[dict[str, Any
             except Reject as error:
                 medium.degraded(f"masks and boxes cannot be drawn, and are kept with the run: {error}")
     if drawn:
-        tag = medium.name(f"{medium.record.key}/marked")
-        width, height = struct.unpack(">II", drawn[0][16:24])
-        medium.show(tag, image_value(tag, (width, height), drawn))
+        tag = _show_beside(medium, "marked", drawn)
         medium.degraded(f"masks and boxes are drawn onto a second image, {tag}")
+
+
+def _show_beside(medium: Medium, name: str, pictures: list[bytes]) -> str:
+    """Show PNGs of our own making under a tag below the value's; returns the tag."""
+    tag = medium.name(f"{medium.record.key}/{name}")
+    width, height = struct.unpack(">II", pictures[0][16:24])
+    medium.show(tag, image_value(tag, (width, height), pictures))
+    return tag
 
 
 def _item(item: dict[str, object], head: str) -> list[str]:
