@@ -36,7 +36,7 @@ LAYERS = (
         "starting",
         "",
     },
-    {"migrate"},
+    {"migrate", "retention"},
     {"cli", "demo", "testing"},
 )
 FILES = sorted(path for path in SOURCE.rglob("*.py"))

@@ -335,3 +335,22 @@ def test_current_folder_is_kept(ask: Ask, project: Path, monkeypatch: pytest.Mon
 
     assert ask("doctor").code == 0
     assert Path.cwd() == inner
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "message"),
+    [
+        ("$0 -c '{call}' plugins > /dev/full", 1, "No space left on device"),
+        ("PYTHONIOENCODING=ascii $0 -c '{call}' plugins", 0, ""),
+        ("$0 -c '{call}' plugins >&-", 0, ""),
+    ],
+    ids=["full disk", "no Unicode", "closed"],
+)
+def test_an_output_that_cannot_take_everything(project: Path, shell: str, code: int, message: str) -> None:
+    """A message and a true exit code, never a traceback."""
+    command = shell.format(call="from runcast.cli import main; main()")
+    done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import os
 import sys
 from importlib.util import find_spec
 from typing import Annotated, Any, NamedTuple
@@ -38,6 +41,7 @@ COMMANDS = (
     Command("verify", "runcast.cli.verify", "verify_command", "Compare a migration with its source."),
     Command("migrations", "runcast.cli.migrations", "migrations_command", "List what was migrated."),
     Command("rollback", "runcast.cli.migrations", "rollback_command", "Take a migration back."),
+    Command("gc", "runcast.cli.gc", "gc_command", "What takes room and nothing needs; remove it."),
     Command("registry", "runcast.cli.registry", "app", "Model versions: register, promote, roll back."),
     Command("select", "runcast.cli.select", "select_command", "Which trackers fit you, and why."),
     Command("init", "runcast.cli.init", "init_command", "Write runcast.toml from a few answers."),
@@ -75,12 +79,34 @@ def build(called: str | None) -> typer.Typer:
 def run(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code: 0 well, 1 something is wrong, 2 wrongly asked."""
     given = sys.argv[1:] if arguments is None else arguments
+    _settle_output()
     called = next((word for word in given if not word.startswith("-")), None)
     try:
         build(called)(given, prog_name="runcast")
     except RuncastError as error:
         typer.echo(f"error: {redact_text(str(error))}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
+    except OSError as error:  # a full disk, behind a `>`
+        with contextlib.suppress(OSError):
+            typer.echo(f"error: {redact_text(str(error))}", err=True)
+        _drop_output()
+        sys.exit(1)
+
+
+def _settle_output() -> None:
+    """Have somewhere to write to; what an old terminal cannot show comes as an escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever called
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123  # for as long as the process lives
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let go of what could not be written, or Python tries again on its way out and changes the exit code."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _stub() -> None:

@@ -94,7 +94,8 @@ def _deliver(layout: Layout, pending: list[Pending], timeout: float) -> None:
         TextColumn("runs x backends"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=lanes)
 
         def tell(supervisor: Supervisor) -> None:

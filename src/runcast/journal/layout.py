@@ -11,6 +11,7 @@
       runs/<run>/
         journal/<writer>-0000.rcj segments
         delivery/<backend>/       cursor.json, status.json, report.json, rejected.jsonl, lock, state/
+      trash/                      what `runcast gc` is about to remove
 """
 
 from __future__ import annotations
