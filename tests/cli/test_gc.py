@@ -38,6 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two finished runs, one of them in TensorBoard as well; each has logged a file."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     Path("model.bin").write_bytes(b"weights" * 100)
     subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True
@@ -58,6 +59,8 @@ def test_gc_lists_then_removes_what_a_tracker_has(project: Path, capsys: Any) ->
     assert (code, done["removed"], [run["name"] for run in done["runs"]]) == (0, True, ["there"])
     assert done["bytes"] >= done["runs"][0]["bytes"] > 0
     assert [run.name for run in runcast.runs()] == ["here"]
+    started = project / "state" / "runcast" / "started"  # which runs `deliver` trusts
+    assert [place.name for place in started.iterdir()] == [run.id for run in runcast.runs()]
     reader = runcast.start("e", backends=["local"], config={"delivery": "later", "capture": False})
     assert (reader.use_artifact("model").path / "model.bin").read_bytes() == b"weights" * 100
     reader.finish()

@@ -35,6 +35,14 @@ def is_noted(layout: Layout, run: str) -> bool:
         return False
 
 
+def forget(layout: Layout, run: str) -> None:
+    """The run is gone from this directory for good."""
+    path = _place(run)
+    if path is not None and is_noted(layout, run):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def _place(run: str) -> Path | None:
     home = Path(os.environ.get("HOME", ""))
     for base in (Path(os.environ.get("XDG_STATE_HOME", "")), home / ".local" / "state"):

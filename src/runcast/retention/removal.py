@@ -18,6 +18,7 @@ from pathlib import Path
 
 from runcast.backends.local.removal import forget
 from runcast.catalog.database import connect
+from runcast.courier import started_here
 from runcast.courier.closing import is_over
 from runcast.courier.folder import DeliveryFolder
 from runcast.errors import JournalError
@@ -79,6 +80,8 @@ def sweep(layout: Layout, find: Callable[[], Found]) -> Found:
             raise
         if _trash(layout).exists():
             shutil.rmtree(_trash(layout))
+    for run in gone:
+        started_here.forget(layout, run)
     return found
 
 
