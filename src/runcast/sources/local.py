@@ -18,7 +18,7 @@ from runcast.errors import ConfigError, JournalError, SourceError
 from runcast.journal import Blobs, JournalReader, Layout, ends, segment_paths, settle
 from runcast.plugins.registry import ModelVersion, RegisteredModel
 from runcast.plugins.source import FoundRun, Selection, Source
-from runcast.records import FileRef, Lost, Record, RunFinished, RunStarted, Status, files_of
+from runcast.records import FileRef, Lost, Metrics, Record, RunFinished, RunStarted, Status, files_of
 from runcast.registries import reading
 from runcast.registries.local import LocalRegistry
 
@@ -85,6 +85,9 @@ class LocalSource(Source):
         try:
             while records := reader.read():
                 for record in records:
+                    if type(record) is Metrics:  # nearly all of them
+                        yield Metrics(time=record.time, step=record.step, values=record.values)
+                        continue
                     yield from self._carried(run, settle(record, own), own, blobs)
         except JournalError as error:
             raise SourceError(f"run {run.id}: {error}") from error
