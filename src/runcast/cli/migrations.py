@@ -74,7 +74,10 @@ def rollback_command(
         rows = [(r.name, r.source, r.reason) for r in results if not r.ok]
         if rows:
             console.print(output.table(["run", "id", "not removed, because"], rows))
-        console.print(f"{sum(r.ok for r in results)} runs removed, {len(rows)} not")
+        models = sum(r.ok and not r.run for r in results)
+        also = f" and {models} registered models" if models else ""
+        runs = sum(r.ok and bool(r.run) for r in results)
+        console.print(f"{runs} runs{also} removed, {len(rows)} not")
         for remark in removals(results):
             console.print(output.safe(remark))
     if not all(result.ok for result in results):

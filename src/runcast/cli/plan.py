@@ -44,7 +44,7 @@ def _tell(results: Sequence[Foreseen], destination: str) -> None:
     rows = [
         (
             r.name,
-            r.id,
+            r.id if r.kind == "run" else r.kind,
             r.state,
             f"{r.kinds.get('metrics', 0):,}",
             f"{r.bytes:,}",
@@ -65,5 +65,6 @@ def _tell(results: Sequence[Foreseen], destination: str) -> None:
     if lines:
         heads = ["what", "level", "runs", f"in {destination}"]
         console.print(output.table(heads, lines, right=["runs"]))
-    lossy = sum(result.loses for result in results)
-    console.print(f"{len(results)} runs; {lossy} would lose something; nothing was written")
+    lossy, models = sum(result.loses for result in results), sum(r.kind != "run" for r in results)
+    also = f", {models} registered models" if models else ""
+    console.print(f"{len(results) - models} runs{also}; {lossy} would lose something; nothing was written")

@@ -140,6 +140,9 @@ def _foresee(prepared: Plan, run: FoundRun) -> Foreseen:
             _count(kinds, foreseen, record)
     except (RuncastError, OSError) as error:
         foreseen.state, foreseen.problem = "unreadable", redact_text(str(error))
+    except Exception as error:  # a source is a plugin: one run's trouble must not stop the others
+        foreseen.state = "unreadable"
+        foreseen.problem = redact_text(f"{type(error).__name__}: {error}")
     foreseen.kinds, foreseen.bytes, foreseen.uses = dict(kinds), blobs.bytes, dict(features.uses)
     foreseen.less = list(less(features.uses, prepared.destination.backend.capabilities))
     return foreseen

@@ -131,6 +131,9 @@ def _verify(
     except (RuncastError, OSError) as error:
         result.problem = str(error)
         return result
+    except Exception as error:  # a source is a plugin: one run's trouble must not stop the others
+        result.problem = f"{type(error).__name__}: {error}"
+        return result
     result.points = sum(series.count for series in ours.series.values())
     result.values = len(ours.params) + len(ours.tags)
     result.files = sum(map(len, ours.others.values()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runcast.errors import Reject
+from runcast.errors import Reject, Retry
 from runcast.plugins import Ref
 from runcast.records import Artifact, FileRef, Lost, Media, Note, Params, RunStarted, Tags
 
@@ -366,3 +366,19 @@ def test_files_go_beside_the_database(life: Lives, tmp_path: Path, monkeypatch: 
     assert list(tmp_path.glob("data/mlruns/a_x2f_b/*/artifacts/text/t/0.txt"))
     assert list((tmp_path / "elsewhere").iterdir()) == []
     assert (tmp_path / "data/mlflow.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_batch_that_failed_takes_no_keys_with_it(
+    life: Lives, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names that a row speaks of come with the attempt that counts, though an earlier one said them."""
+    one = life()
+    one.open()
+    with monkeypatch.context() as broken:
+        broken.setattr(one.backend._sender, "send", lambda plan: (_ for _ in ()).throw(Retry("busy")))
+        with pytest.raises(Retry):
+            one.deliver(metrics(0, n=1))
+    one.deliver(metrics(0, n=1))
+    one.deliver(metrics(1, n=2))
+    one.deliver(one.finished())
+    assert [row["n"] for row in rows(store)] == [1, 2]

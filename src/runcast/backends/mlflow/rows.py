@@ -50,10 +50,16 @@ class Rows:
         self.path = path
         self.size = size
         self._sets: dict[tuple[str, ...], tuple[str, list[str]]] = {}
+        self._new: list[tuple[str, ...]] = []
+        self._began = size
         self.begin(last)
 
     def begin(self, last: dict[str, Any] | None) -> None:
         """Forget every line since `last` was taken: their batch was refused."""
+        if self.size == self._began:  # none of them counts, so neither do the keys that came with them
+            for names in self._new:
+                self._sets.pop(names, None)
+        self._new, self._began = [], self.size
         known = last or {"ms": None, "steps": {}}
         self._ms: int | None = known["ms"]
         self._steps = {int(step): set(names) for step, names in known["steps"].items()}
@@ -77,6 +83,7 @@ class Rows:
         if known is None:
             if len(self._sets) >= _MOST_KEYS:
                 self._sets.clear()
+            self._new.append(names)
             known = self._sets[names] = (_digest("\0".join(names)), [_digest(name) for name in names])
             text = to_json({"keys": [known[0], list(names)]}) + b"\n"
         values = _values(record, self._again(points.time // 1_000_000, points.step, known[1]))

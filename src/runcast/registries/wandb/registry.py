@@ -209,7 +209,7 @@ def _forget(api: Any, artifact: Any, identity: str) -> None:
     """Delete an artifact of a run that only carried it; what a run of the user's has logged stays."""
     run = artifact.logged_by()
     if run is not None and run.id == carrier(identity):
-        artifact.delete(delete_aliases=True)
+        artifact.collection.delete()  # with it, since it has a name of its own
         api.run("/".join(run.path)).delete()
 
 

@@ -208,6 +208,8 @@ def _parsed(lines: Iterator[dict[str, Any]]) -> Iterator[Row]:
             sets[line["keys"][0]] = line["keys"][1]
             continue
         _, _, kind, step, time, id_, *more = row = line["row"]
+        if id_ not in sets:
+            raise SourceError(f"{ROWS} is damaged (a row without its keys)")
         said = sets[id_]
         known = natives.get((kind, id_))
         if known is None:
