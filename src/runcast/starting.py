@@ -100,6 +100,8 @@ def start(
     started, next_step, generation = _first_record(
         here, run_id, resume, experiment, name, among_ranks=distributed
     )
+    if resume is None:  # of a run that is there already, others may have said where it goes
+        started_here.note(here.layout, run_id)
     if ranks.rank() > 0:
         return _enter(_joined(settled, here, started, generation, next_step, options))
     parent_id = parent.id if isinstance(parent, Run) else parent
@@ -120,8 +122,6 @@ def start(
             name: msgspec.to_builtins(settings.routes[name]) for name in options if name in settings.routes
         },
     )
-    if resume is None:  # of a run that is resumed, others may have said where it goes
-        started_here.note(here.layout, run_id)
     writer = _writer(settled, here, run_id, generation)
     writer.append(codec.encode(record))
     run = Run(
