@@ -96,14 +96,14 @@ def start(
     options = preflight([*chosen, *classes.values()], settled)
     check_backends(settings.routes, options, BUILTIN)
     here = _session(settled.base / settings.dir)
-    started = RunStarted(
-        time=0, run=run_id, experiment=str(experiment), name=str(name or f"run-{run_id[:6]}")
-    )
-    next_step = generation = 0
+    fresh = RunStarted(time=0, run=run_id, experiment=str(experiment), name=str(name or f"run-{run_id[:6]}"))
+    started, next_step, generation = fresh, 0, 0
     if resume is not None or distributed:
         from runcast.resuming import rejoin
 
-        started, next_step, generation = rejoin(here, started, resume, among_ranks=distributed)
+        started, next_step, generation = rejoin(here, fresh, resume, among_ranks=distributed)
+    if resume is None and started is fresh:  # of a run that is there already, others may have said where it goes
+        started_here.note(here.layout, run_id)
     if ranks.rank() > 0:
         return _enter(_joined(settled, here, started, generation, next_step, options))
     parent_id = parent.id if isinstance(parent, Run) else parent
@@ -124,8 +124,6 @@ def start(
             name: msgspec.to_builtins(settings.routes[name]) for name in options if name in settings.routes
         },
     )
-    if resume is None:  # of a run that is resumed, others may have said where it goes
-        started_here.note(here.layout, run_id)
     writer = _writer(settled, here, run_id, generation)
     writer.append(codec.encode(record))
     run = Run(

@@ -13,6 +13,7 @@ import pytest
 
 from runcast.courier.catchup import find_pending
 from runcast.courier.report import report
+from runcast.courier.started_here import is_noted
 from runcast.journal import JournalReader, Layout
 
 from ..courier.processes import until
@@ -85,6 +86,7 @@ def test_eight_ranks_are_one_run(fake: Any, launch: Launch) -> None:
     kinds = [record["kind"] for record in fake.received(run)]
 
     assert layout.run_ids() == [run]
+    assert is_noted(layout, run)  # whichever rank came first, it is this user's own
     assert series(fake, run) == {f"rank{rank}/loss": points for rank in range(RANKS)}
     assert (kinds.count("run_started"), kinds.count("run_finished")) == (1, 1)
     assert report(layout, run).status == "finished"

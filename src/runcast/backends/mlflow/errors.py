@@ -116,6 +116,10 @@ def _s3(error: BaseException, text: str) -> DeliveryError | None:
                 f"the artifact store refuses files ({text[:300]}): check the bucket and AWS's credentials"
             )
         return Retry(f"the artifact store is busy or away ({text[:300]})") if status >= 429 else None
+    if "(NoSuchBucket)" in text:  # boto3's own wrapper, which does not always bring its cause along
+        return Halt(
+            f"the artifact store refuses files ({text[:300]}): check the bucket and AWS's credentials"
+        )
     if "Credentials" in type(error).__name__ or "Profile" in type(error).__name__:
         return Halt(f"the artifact store needs credentials ({text[:300]}): set AWS's variables or profile")
     return None

@@ -220,8 +220,8 @@ def _lines(path: Path, key: str, trouble: Trouble) -> Iterator[tuple[int, int, s
             try:
                 ms, value = int(fields[0]), float(fields[1])
                 step = int(fields[2]) if len(fields) > 2 else 0
-                if not -(2**63) <= step < 2**63:
-                    raise ValueError(step)
+                if not all(-(2**63) <= whole < 2**63 for whole in (ms, step)):
+                    raise ValueError(ms, step)
             except (IndexError, ValueError):
                 if fields:
                     trouble(key, f"line {number} of {path} is no point: {line[:80]!r}")
