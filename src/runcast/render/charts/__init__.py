@@ -1,4 +1,4 @@
-"""The evaluation plots as pictures: dark on white, the same as SVG and as PNG."""
+"""Histograms and evaluation plots as pictures: dark on white, the same as SVG and as PNG."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 from runcast.errors import Reject
 from runcast.records import Media
 from runcast.render.charts.bars import feature_importance
+from runcast.render.charts.bins import histogram
 from runcast.render.charts.canvas import Canvas
 from runcast.render.charts.curves import calibration, pr_curve, roc_curve
 from runcast.render.charts.matrix import confusion_matrix
@@ -19,13 +20,17 @@ _CHARTS: dict[str, Callable[[Media], Canvas]] = {
     "calibration": calibration,
     "confusion_matrix": confusion_matrix,
     "feature_importance": feature_importance,
+    "histogram": histogram,
     "pr_curve": pr_curve,
     "roc_curve": roc_curve,
 }
 
 
 def svg(media: Media) -> str:
-    """An evaluation plot as an SVG file; its title is the caption, or else the key.
+    """A chart as an SVG file; its title is the caption, or else the key.
+
+    Args:
+        media: an evaluation plot, or a histogram with ``edges`` and ``counts``.
 
     Raises:
         Reject: the record is of another type, or its `data` has another form than ``docs/media.md`` says.
@@ -34,7 +39,7 @@ def svg(media: Media) -> str:
 
 
 def chart(media: Media) -> bytes:
-    """The same plot as PNG.
+    """The same as PNG.
 
     Raises:
         Reject: as of `svg`; or Pillow is missing.
@@ -48,7 +53,7 @@ def _drawn(media: Media, finish: Callable[[Canvas], T]) -> T:
         raise Reject(f"{media.type!r} is no chart: {', '.join(_CHARTS)} are")
     try:
         return finish(draw(media))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise Reject(
             f"{media.type} {media.key[:80]!r} has another form than its type: {type(error).__name__}: {error}"
         ) from error
