@@ -77,12 +77,14 @@ def test_a_repository_without_commits(project: Path) -> None:
     about = head(project)
 
     assert about == {"root": str(project), "branch": "main"}
-    assert look(about) == ({"dirty": True, "untracked": ["new"]}, b"")
+    assert look(about) == ({"dirty": False, "untracked": ["new"]}, b"")
 
 
 def test_a_clean_work_tree(repository: Path) -> None:
-    """Not dirty, no patch."""
+    """Not dirty, no patch; a file that Git does not know, such as a run's own, changes no code."""
     assert look(head(repository)) == ({"dirty": False}, b"")
+    (repository / "mlflow.db").write_text("")
+    assert look(head(repository)) == ({"dirty": False, "untracked": ["mlflow.db"]}, b"")
 
 
 def test_the_patch_gives_the_changes_back(repository: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from runcast.errors import Reject
 from runcast.records import Media
-from runcast.render import svg
+from runcast.render import chart, svg
 
 HOSTILE = '<script>alert("x")</script> & \x00\x1b \ud800 💥'
 CURVE = {"label": HOSTILE, "fpr": [0.0, 0.0, 1.0], "tpr": [0.0, 1.0, 1.0], "thresholds": [None, 0.5, 0.1]}
@@ -29,9 +32,14 @@ CHARTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def record(type: str, data: dict[str, Any], **more: Any) -> Media:
+    """A record of a plot."""
+    return Media(time=1, key="val/plot", step=1, type=type, data=data, **more)
+
+
 def draw(type: str, data: dict[str, Any], **more: Any) -> str:
     """The chart of a record."""
-    return svg(Media(time=1, key="val/plot", step=1, type=type, data=data, **more))
+    return svg(record(type, data, **more))
 
 
 def texts(drawn: str) -> list[str]:
@@ -66,6 +74,36 @@ def test_the_numbers_can_be_read() -> None:
     assert "age" in texts(draw("feature_importance", CHARTS["feature_importance"]))
 
 
+@pytest.mark.parametrize("type", CHARTS)
+def test_a_chart_is_a_picture_too(type: str) -> None:
+    """As PNG, twice as large as the SVG; the title and what it shows are drawn, on white."""
+    size = ElementTree.fromstring(draw(type, CHARTS[type])).attrib  # noqa: S314  # ours
+    with Image.open(io.BytesIO(chart(record(type, CHARTS[type])))) as picture:
+        assert picture.format == "PNG"
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+
+    assert pixels.shape[1] == pytest.approx(2 * float(size["width"]), abs=2)
+    assert pixels.shape[0] == pytest.approx(2 * float(size["height"]), abs=2)
+    assert (pixels[0] == 255).all()
+    assert pixels[20:60].min() < 80  # the title
+    assert np.ptp(pixels, axis=2).max() > 60  # colours
+
+
+def test_dashes_and_turned_labels() -> None:
+    """A dashed diagonal has gaps; a name along the axis is higher than wide."""
+    curve = {"label": "a", "fpr": [1.0], "tpr": [1.0]}
+    with Image.open(io.BytesIO(chart(record("roc_curve", {"classes": [curve]})))) as picture:
+        pixels = np.asarray(picture.convert("L"))
+    across = np.arange(300, 600)
+    left, bottom, wide = 2 * 64, 2 * (520 - 56), 2 * (520 - 64 - 20)
+    down = (bottom - (across - left) * (bottom - 2 * 44) / wide).round().astype(int)
+    drawn = pixels[down, across] < 200
+    name = np.nonzero(pixels[100:900, 20:60] < 200)
+
+    assert 0.2 < drawn.mean() < 0.8
+    assert np.ptp(name[0]) > 5 * np.ptp(name[1])
+
+
 def test_charts_with_very_many_classes_stay_readable() -> None:
     """Labels are thinned, the legend ends with the number of the others."""
     many = [str(i) for i in range(200)]
@@ -96,25 +134,47 @@ def test_data_of_another_form_is_rejected(type: str, data: dict[str, Any]) -> No
     """Forged journals get the one error that the courier knows."""
     with pytest.raises(Reject):
         draw(type, data)
+    with pytest.raises(Reject):
+        chart(record(type, data))
 
 
 NUMBERS = st.floats() | st.integers(-(10**30), 10**30)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from(list(CHARTS)), st.lists(NUMBERS, min_size=1, max_size=4), st.text(max_size=8))
-def test_any_numbers_are_drawn_or_rejected(type: str, numbers: list[float], label: str) -> None:
-    """NaN, infinities and huge values give XML, or the one error."""
+def of_numbers(type: str, numbers: list[float], label: str) -> dict[str, Any]:
+    """A plot whose every number is one of these."""
     many = len(numbers)
-    data = {
+    found: dict[str, dict[str, Any]] = {
         "confusion_matrix": {"labels": [label] * many, "matrix": [numbers] * many},
         "roc_curve": {"classes": [{"label": label, "fpr": numbers, "tpr": numbers, "auc": numbers[0]}]},
         "pr_curve": {"classes": [{"label": label, "recall": numbers, "precision": numbers}]},
         "calibration": {"predicted": numbers, "observed": numbers, "counts": numbers, "brier": numbers[0]},
         "feature_importance": {"names": [label] * many, "values": numbers, "errors": numbers},
-    }[type]
+    }
+    return found[type]
+
+
+SOMETHING = (st.sampled_from(list(CHARTS)), st.lists(NUMBERS, min_size=1, max_size=4), st.text(max_size=8))
+
+
+@settings(max_examples=150, deadline=None)
+@given(*SOMETHING)
+def test_any_numbers_are_drawn_or_rejected(type: str, numbers: list[float], label: str) -> None:
+    """NaN, infinities and huge values give XML, or the one error."""
     try:
-        drawn = draw(type, data)
+        drawn = draw(type, of_numbers(type, numbers, label))
     except Reject:
         return
     ElementTree.fromstring(drawn)  # noqa: S314  # ours
+
+
+@settings(max_examples=20, deadline=None)
+@given(*SOMETHING)
+def test_any_numbers_are_a_picture_or_rejected(type: str, numbers: list[float], label: str) -> None:
+    """The same of PNG."""
+    try:
+        drawn = chart(record(type, of_numbers(type, numbers, label)))
+    except Reject:
+        return
+    with Image.open(io.BytesIO(drawn)) as picture:
+        picture.verify()

@@ -32,11 +32,12 @@ def changes(about: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     if status is None:
         return {}, b""
     entries = [entry for entry in status.decode("utf-8", "replace").split("\0") if entry]
-    found: dict[str, Any] = {"dirty": bool(entries)}
     untracked = [redact_text(entry[3:]) for entry in entries if entry.startswith("?? ")]
+    # As ``git describe --dirty`` has it: what runs leave behind makes no other code of it.
+    found: dict[str, Any] = {"dirty": len(untracked) < len(entries)}
     if untracked:
         found["untracked"] = untracked[:_MOST_NAMES]
-    if not commit or len(untracked) == len(entries):
+    if not commit or not found["dirty"]:
         return found, b""
     flags = ("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=dirty")
     patch = _git(root, deadline, "diff", *flags, commit, "--")

@@ -36,6 +36,9 @@ pre { overflow-x: auto; padding: 12px; border: 1px solid var(--line); font-size:
 small { color: var(--soft); display: block; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); gap: 28px; }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 4px; overflow-wrap: anywhere; }
+img, video { max-width: 100%; min-width: 96px; image-rendering: pixelated; }
+.row { display: flex; flex-wrap: wrap; gap: 12px; }
+.values { display: grid; gap: 28px; }
 svg { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--line); } .axis { stroke: var(--soft); } .tick { fill: var(--soft); font-size: 12px; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -60,9 +63,14 @@ def sections(comparison: Comparison) -> Iterator[str]:
     yield from _params(comparison)
 
 
-def document(title: str, lead: str, body: Iterable[str]) -> str:
-    """A whole page around `body`, which is HTML; the title and the line below it are text."""
+def document(title: str, lead: str, body: Iterable[str], *, media: bool = False) -> str:
+    """A whole page around `body`, which is HTML; the title and the line below it are text.
+
+    Args:
+        media: whether pictures, sounds and films stand in it.
+    """
     policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy += "; img-src data:; media-src data:" if media else ""
     return "\n".join(
         [
             "<!doctype html>",

@@ -29,6 +29,10 @@ def show_command(
     report: Annotated[
         bool, typer.Option("--report", help="What each tracker got, and what in a lesser form.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write one HTML page here instead, with the curves, images, plots and sounds."),
+    ] = None,
     dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
     """Show one run: params, metrics, tags, artifacts, models, inputs, media, and what was lost."""
@@ -36,6 +40,11 @@ def show_command(
         info = catalog.run(run, dir=dir)
         if report:
             _print_report(info.id, dir, json=json)
+            return
+        if html is not None:
+            from runcast.catalog.run_page import page
+
+            output.write_page(html, page(info))
             return
         if json:
             output.print_json(_whole(info, curves=curves))

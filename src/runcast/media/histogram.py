@@ -89,7 +89,7 @@ class Histogram(Value):
             raise Unfit("counts must be finite and not negative")
         middle = edges[:-1] / 2 + edges[1:] / 2
         whole = bool((counts == np.floor(counts)).all()) and counts.max() < 1 << 53
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             sums = float(counts @ middle), float(counts @ (middle * middle))
         return Draft(
             self.type,
@@ -137,7 +137,7 @@ def _statistics(np: Any, values: Any) -> tuple[Any, dict[str, Any]]:
         values = finite
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     total = squares = 0.0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, values.size, _CHUNK):
             chunk = values[start : start + _CHUNK].astype(np.float64)
             total += float(chunk.sum())

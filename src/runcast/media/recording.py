@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from typing import Any
 
 from runcast.journal import Blobs
@@ -38,7 +40,8 @@ def record(
     for name, one in _parts(key, value):
         store = Store(name, blobs, secret)
         try:
-            found.append(_one(store, one, step, now))
+            with _own_arithmetic():
+                found.append(_one(store, one, step, now))
         except Unfit as error:
             store.report(str(error), look(one), kept=False)
         except OSError as error:
@@ -48,6 +51,12 @@ def record(
             store.report(f"reading it raised {type_name(error)}: {str(error)[:200]}", look(one), kept=False)
         problems += store.problems
     return found, problems
+
+
+def _own_arithmetic() -> contextlib.AbstractContextManager[Any]:
+    """What a script has NumPy do about overflow (``numpy.seterr``) is meant for the script's own numbers."""
+    numpy = sys.modules.get("numpy")
+    return numpy.errstate(all="ignore") if numpy is not None else contextlib.nullcontext()
 
 
 def _parts(key: str, value: Any) -> list[tuple[str, Any]]:

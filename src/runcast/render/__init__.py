@@ -8,9 +8,9 @@ Every function raises `runcast.errors.Reject` for content of another form than `
 where an optional package is missing (the message names the extra).
 """
 
-from runcast.render.charts import svg
+from runcast.render.charts import chart, svg
 from runcast.render.marks import has_marks, marked
 from runcast.render.numbers import histogram, table
 from runcast.render.pictures import gif, grid, png
 
-__all__ = ["gif", "grid", "has_marks", "histogram", "marked", "png", "svg", "table"]
+__all__ = ["chart", "gif", "grid", "has_marks", "histogram", "marked", "png", "svg", "table"]

@@ -268,7 +268,8 @@ def test_drawing_of_a_histogram(life: Lives, store: Store) -> None:
     (path,) = (path for path in files if path.endswith(".svg"))
     root = ElementTree.fromstring(files[path])  # noqa: S314  # written by us
     bars = [bar for bar in root if bar.find("{*}title") is not None]
-    assert [float(bar.get("width", 0)) for bar in bars] == [279.5, 279.5]
+    assert [float(bar.get("width", 0)) for bar in bars] == [277.5, 277.5]
+    assert float(bars[1].get("height", 0)) == pytest.approx(1.5 * float(bars[0].get("height", 0)), abs=0.1)
     assert json.loads(files["media/histogram/odd/3.json"])["edges"] == "no"
 
 

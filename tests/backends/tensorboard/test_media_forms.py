@@ -130,12 +130,12 @@ def test_no_path_leads_out_of_the_folder(delivery: Make, path: str) -> None:
     assert place.stat().st_mode & 0o077 == 0
 
 
-def test_without_matplotlib_there_is_the_table(delivery: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pillow_there_is_the_table(delivery: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the mend."""
     real = builtins.__import__
 
     def refuse(name: str, *arguments: Any, **more: Any) -> Any:
-        if name.startswith("matplotlib"):
+        if name.startswith("PIL"):
             raise ModuleNotFoundError(name)
         return real(name, *arguments, **more)
 
@@ -143,7 +143,7 @@ def test_without_matplotlib_there_is_the_table(delivery: Make, monkeypatch: pyte
     run = delivery()
     (change,) = run.media("feature_importance", "fi", data={"names": ["age"], "values": [0.5]})
 
-    assert "pip install matplotlib" in change.detail
+    assert "pip install 'runcast[media]'" in change.detail
     ((value,),) = [event.values for event in run.events()]
     assert "| age | 0.5 |" in value.value
 

@@ -4,7 +4,7 @@
 - `plan`: a batch of records as what MLflow has slots for; `points`: the metrics among them.
 - `sender`: full ``log_batch`` calls, and the cursor that tells after a crash what MLflow has.
 - `system`, `summaries`: samples of the machine as points, and what people want to see of a metric.
-- `uploads`: records that go up in calls of their own: `media` (with `images`, `forms`, `drawing`),
+- `uploads`: records that go up in calls of their own: `media` (with `images`, `forms`),
   `artifacts`, `models` (with `mlmodel`), `inputs`, `environment`, `traces`.
 - `files`, `residual`: what goes into the run's artifacts, among it what no slot can hold.
 - `runs`, `client`, `uris`, `errors`, `diagnose`: finding the run, talking to the store, its failures.

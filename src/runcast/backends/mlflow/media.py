@@ -16,8 +16,10 @@ import json
 from pathlib import PurePosixPath
 from typing import Any
 
+import msgspec
+
 from runcast import render
-from runcast.backends.mlflow import drawing, forms, images, names
+from runcast.backends.mlflow import forms, images, names
 from runcast.backends.mlflow.files import Content, Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import Residual, line, shown
@@ -113,12 +115,9 @@ class MediaFiles:
             more = {"files": _refs(record, [f"{stem}.npy"]), **_data(record)}
             parts[f"{stem}.npy"] = source
         parts[f"{stem}.json"] = json.dumps(pack(data), ensure_ascii=True).encode()
-        with contextlib.suppress(Reject, ValueError, TypeError, KeyError, OverflowError):
+        with contextlib.suppress(Reject):
             # Numbers of another form are kept all the same, without a drawing.
-            if record.type == "histogram":
-                drawn = drawing.histogram(data["edges"], data["counts"], record.caption or record.key)
-            else:
-                drawn = render.svg(record)
+            drawn = render.svg(msgspec.structs.replace(record, data=data))
             parts[f"{stem}.svg"] = drawn.encode("utf-8", "replace")
         return parts, {"path": f"{stem}.json", **more}
 

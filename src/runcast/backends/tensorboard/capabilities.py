@@ -32,7 +32,7 @@ CAPABILITIES = Capabilities(
     ),
     embeddings=native("projector; a running server notices them when another run begins"),
     graphs=native("graphs dashboard, which shows one per run"),
-    plots=mapped("PR curves in their dashboard; the others as images by matplotlib, and tables as text"),
+    plots=mapped("PR curves in their dashboard; the others as images, and tables as text"),
     summaries=mapped(
         "a table among the texts and runcast.json: HParams shows the last value alone, and its description "
         "of metrics would hide the params of other runs"

@@ -12,7 +12,7 @@ _ROW = 22
 _PLOT = 400
 
 
-def feature_importance(media: Media) -> str:
+def feature_importance(media: Media) -> Canvas:
     """The first 30 features, with error bars where the errors are known."""
     names = [str(name) for name in media.data["names"]][:_MOST]
     values = [_finite(value) for value in media.data["values"]][:_MOST]
@@ -49,7 +49,7 @@ def feature_importance(media: Media) -> str:
     more = len(media.data["names"]) - len(names)
     label = f"Importance (the first {_MOST} of {_MOST + more})" if more else "Importance"
     canvas.text((canvas.left + canvas.right) / 2, canvas.bottom + 40, label, anchor="middle", fill=SOFT)
-    return canvas.finish()
+    return canvas
 
 
 def _finite(value: float) -> float:

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
-import html
 import math
-import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 INK, SOFT, GRID = "#1f2933", "#52606d", "#e4e7eb"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b4c9a", "#7f7f7f")
 """Okabe and Ito's colours, which people with any colour vision can tell apart; then two more."""
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # of XML 1.0
 _LONGEST_TITLE = 70
 
 
-def escape(text: object, longest: int = 200) -> str:
-    """Any text as XML text, cut to a length in characters."""
-    plain = _ILLEGAL.sub("\ufffd", str(text))
-    return html.escape(plain if len(plain) <= longest else plain[: longest - 1] + "…", quote=True)
+class Text(NamedTuple):
+    """One line of text; `turn` in degrees about its anchor, clockwise."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str
+    size: float
+    fill: str
+    bold: bool
+    turn: float
 
 
-def number(value: float) -> str:
-    """A coordinate: a tenth of a pixel is enough."""
-    return f"{value:.1f}".removesuffix(".0")
+class Line(NamedTuple):
+    """Points joined by straight lines; `dashes` as in SVG."""
+
+    points: Sequence[tuple[float, float]]
+    stroke: str
+    width: float
+    dashes: str
+
+
+class Rect(NamedTuple):
+    """A filled rectangle; `tip` appears under the pointer where that can be."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    fill: str
+    tip: str
+    stroke: str
+
+
+class Dot(NamedTuple):
+    """A filled circle."""
+
+    x: float
+    y: float
+    radius: float
+    fill: str
+    tip: str
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -44,28 +80,25 @@ def style(index: int) -> tuple[str, str]:
 
 
 class Canvas:
-    """An SVG that is being drawn.
+    """A sheet that is being drawn; `runcast.render.charts` makes SVG or PNG of it.
 
     Args:
         title: stands above the plot.
         width, height: of the whole sheet, in pixels.
         margins: left, top, right, bottom of the plot.
+
+    Attributes:
+        shapes: from the back to the front.
     """
 
     def __init__(
         self, title: str, width: float, height: float, margins: tuple[float, float, float, float]
     ) -> None:
         left, top, right, bottom = margins
+        self.title, self.width, self.height = title, width, height
         self.left, self.top, self.right, self.bottom = left, top, width - right, height - bottom
-        size = f"{number(width)} {number(height)}"
-        self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{number(width)}" '
-            f'height="{number(height)}" role="img" font-family="system-ui, -apple-system, Segoe UI, '
-            f'Helvetica, Arial, sans-serif" font-size="12" fill="{INK}">',
-            f"<title>{escape(title)}</title>",
-            '<rect width="100%" height="100%" fill="#ffffff"/>',
-        ]
-        self.text(left, 24, title, size=15, weight=600, longest=_LONGEST_TITLE)
+        self.shapes: list[Text | Line | Rect | Dot] = []
+        self.text(left, 24, title, size=15, bold=True, longest=_LONGEST_TITLE)
 
     def text(
         self,
@@ -76,17 +109,12 @@ class Canvas:
         anchor: str = "start",
         size: float = 12,
         fill: str = INK,
-        weight: int = 400,
+        bold: bool = False,
         turn: float = 0,
         longest: int = 200,
     ) -> None:
-        """One line of text; `turn` in degrees about its anchor."""
-        rotate = f' transform="rotate({number(turn)} {number(x)} {number(y)})"' if turn else ""
-        bold = f' font-weight="{weight}"' if weight != 400 else ""
-        self.parts.append(
-            f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" font-size="{number(size)}" '
-            f'fill="{fill}"{bold}{rotate}>{escape(text, longest)}</text>'
-        )
+        """One line of text, cut to a length in characters."""
+        self.shapes.append(Text(x, y, cut(str(text), longest), anchor, size, fill, bold, turn))
 
     def line(
         self,
@@ -99,19 +127,21 @@ class Canvas:
         dashes: str = "",
     ) -> None:
         """A straight line."""
-        dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-        self.parts.append(
-            f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" '
-            f'stroke="{stroke}" stroke-width="{number(width)}"{dash}/>'
-        )
+        self.shapes.append(Line([(x1, y1), (x2, y2)], stroke, width, dashes))
 
-    def rect(self, x: float, y: float, width: float, height: float, fill: str, tip: str = "") -> None:
-        """A filled rectangle; `tip` appears under the pointer."""
-        inside = f"><title>{escape(tip)}</title></rect>" if tip else "/>"
-        self.parts.append(
-            f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
-            f'fill="{fill}"{inside}'
-        )
+    def curve(self, points: Sequence[tuple[float, float]], stroke: str, dashes: str) -> None:
+        """Several points joined."""
+        self.shapes.append(Line(points, stroke, 2, dashes))
+
+    def rect(
+        self, x: float, y: float, width: float, height: float, fill: str, tip: str = "", stroke: str = ""
+    ) -> None:
+        """A filled rectangle."""
+        self.shapes.append(Rect(x, y, width, height, fill, tip, stroke))
+
+    def dot(self, x: float, y: float, fill: str, tip: str) -> None:
+        """A point of the data."""
+        self.shapes.append(Dot(x, y, 4, fill, tip))
 
     def axis_labels(self, x: str, y: str) -> None:
         """Names of the two axes."""
@@ -124,17 +154,10 @@ class Canvas:
         rows = len(shown) + (len(entries) > most)
         longest = max((min(len(label), 34) for label, _, _ in shown), default=0)
         wide = 36 + 6.6 * longest
-        self.parts.append(
-            f'<rect x="{number(x - wide)}" y="{number(y - 16 * rows - 6)}" width="{number(wide)}" '
-            f'height="{number(16 * rows + 8)}" rx="3" fill="#ffffff" fill-opacity="0.85" stroke="{GRID}"/>'
-        )
+        self.rect(x - wide, y - 16 * rows - 6, wide, 16 * rows + 8, "#ffffff", stroke=GRID)
         for row, (label, color, dashes) in enumerate(shown):
             line = y - 16 * (rows - row) + 10
             self.line(x - wide + 6, line - 4, x - wide + 26, line - 4, color, 2, dashes)
             self.text(x - wide + 32, line, label, size=11, longest=34)
         if len(entries) > most:
             self.text(x - wide + 32, y - 6, f"and {len(entries) - most} more", size=11, fill=SOFT)
-
-    def finish(self) -> str:
-        """The file."""
-        return "\n".join([*self.parts, "</svg>"]) + "\n"

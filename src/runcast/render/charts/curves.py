@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from runcast.records import Media
-from runcast.render.charts.canvas import COLORS, GRID, INK, SOFT, Canvas, number, style, ticks
+from runcast.render.charts.canvas import COLORS, GRID, INK, SOFT, Canvas, style, ticks
 
 _SIZE = 520
 
 
-def roc_curve(media: Media) -> str:
+def roc_curve(media: Media) -> Canvas:
     """True over false positive rate, one curve per class, and the diagonal of chance."""
     canvas = _unit(media, "False positive rate", "True positive rate")
     _diagonal(canvas)
@@ -22,10 +22,10 @@ def roc_curve(media: Media) -> str:
         _curve(canvas, zip(one["fpr"], one["tpr"], strict=True), color, dashes)
         entries.append((_named(one, "AUC", one.get("auc")), color, dashes))
     canvas.legend(entries, canvas.right - 8, canvas.bottom - 8)
-    return canvas.finish()
+    return canvas
 
 
-def pr_curve(media: Media) -> str:
+def pr_curve(media: Media) -> Canvas:
     """Precision over recall, one curve per class; steps, because nothing lies between two thresholds."""
     canvas = _unit(media, "Recall", "Precision")
     entries = []
@@ -34,10 +34,10 @@ def pr_curve(media: Media) -> str:
         _curve(canvas, _steps(zip(one["recall"], one["precision"], strict=True)), color, dashes)
         entries.append((_named(one, "AP", one.get("average_precision")), color, dashes))
     canvas.legend(entries, canvas.right - 8, canvas.bottom - 8)
-    return canvas.finish()
+    return canvas
 
 
-def calibration(media: Media) -> str:
+def calibration(media: Media) -> Canvas:
     """Observed frequency over predicted probability, and how many predictions each bin has."""
     data = media.data
     canvas = _unit(media, "Mean predicted probability", "Observed frequency")
@@ -46,15 +46,12 @@ def calibration(media: Media) -> str:
         tall = 60 * count / largest
         canvas.rect(_x(canvas, predicted) - 8, canvas.bottom - tall, 16, tall, GRID, f"{count} predictions")
         tip = f"predicted {predicted:.4g}, observed {observed:.4g}, {count} predictions"
-        canvas.parts.append(
-            f'<circle cx="{number(_x(canvas, predicted))}" cy="{number(_y(canvas, observed))}" r="4" '
-            f'fill="{COLORS[0]}"><title>{tip}</title></circle>'
-        )
+        canvas.dot(_x(canvas, predicted), _y(canvas, observed), COLORS[0], tip)
     _diagonal(canvas)
     _curve(canvas, zip(data["predicted"], data["observed"], strict=True), COLORS[0], "")
     entries = [(_named({"label": "model"}, "Brier", data.get("brier")), COLORS[0], "")]
     canvas.legend([*entries, ("perfectly calibrated", SOFT, "4 4")], canvas.left + 240, canvas.top + 48)
-    return canvas.finish()
+    return canvas
 
 
 def _unit(media: Media, x: str, y: str) -> Canvas:
@@ -94,16 +91,8 @@ def _steps(points: Iterable[tuple[float, float]]) -> Iterable[tuple[float, float
 
 
 def _curve(canvas: Canvas, points: Iterable[tuple[float, float]], color: str, dashes: str) -> None:
-    path = " ".join(
-        f"{number(_x(canvas, x))},{number(_y(canvas, y))}"
-        for x, y in points
-        if math.isfinite(x) and math.isfinite(y)
-    )
-    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
-    canvas.parts.append(
-        f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2" '
-        f'stroke-linejoin="round"{dash}/>'
-    )
+    finite = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    canvas.curve([(_x(canvas, x), _y(canvas, y)) for x, y in finite], color, dashes)
 
 
 def _named(one: dict[str, Any], score: str, value: float | None) -> str:

@@ -12,7 +12,7 @@ _TIPS = 40
 _LIGHT, _DARK = (247, 251, 255), (8, 64, 129)
 
 
-def confusion_matrix(media: Media) -> str:
+def confusion_matrix(media: Media) -> Canvas:
     """Cells are shaded by their share of the row: what became of the members of one class."""
     labels = [str(label) for label in media.data["labels"]]
     matrix = media.data["matrix"]
@@ -37,7 +37,7 @@ def confusion_matrix(media: Media) -> str:
                     fill="#ffffff" if share > 0.5 else INK,
                 )  # fmt: skip
     _sides(canvas, labels, cell, room)
-    return canvas.finish()
+    return canvas
 
 
 def _sides(canvas: Canvas, labels: list[str], cell: float, room: float) -> None:
@@ -59,9 +59,9 @@ def _sides(canvas: Canvas, labels: list[str], cell: float, room: float) -> None:
     ):
         canvas.line(x1, y1, x2, y2, GRID)
     middle = canvas.left + _PLOT / 2
-    canvas.text(middle, canvas.bottom + room + 12, "Predicted", anchor="middle", weight=600)
+    canvas.text(middle, canvas.bottom + room + 12, "Predicted", anchor="middle", bold=True)
     x = canvas.left - room - 4
-    canvas.text(x, canvas.top + _PLOT / 2, "True", anchor="middle", weight=600, turn=-90)
+    canvas.text(x, canvas.top + _PLOT / 2, "True", anchor="middle", bold=True, turn=-90)
 
 
 def _shade(share: float) -> str:

@@ -1,13 +1,17 @@
-"""Evaluation plots that have no dashboard: a picture where Matplotlib is installed, and their numbers."""
+"""Evaluation plots that have no dashboard: a picture, and their numbers.
+
+The picture is a PNG, for TensorBoard serves SVG without its type, and no browser shows it then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
 from typing import Any
 
-from runcast.backends.tensorboard.media import drawing
+from runcast import render
 from runcast.backends.tensorboard.media.medium import Medium
 from runcast.backends.tensorboard.shown import grid
+from runcast.errors import Reject
 from runcast.formats.tfevents import image_value
 
 _ROWS, _COLUMNS = 50, 30
@@ -18,13 +22,13 @@ def confusion_matrix(medium: Medium) -> None:
     labels, matrix = medium.record.data["labels"], medium.record.data["matrix"]
     names = [str(label) for label in labels]
     rows = [[name, *(_number(n) for n in row[:_COLUMNS])] for name, row in zip(names, matrix, strict=True)]
-    _say(medium, drawing.confusion_matrix, ["true ↓ predicted →", *names[:_COLUMNS]], rows)
+    _say(medium, ["true ↓ predicted →", *names[:_COLUMNS]], rows)
 
 
 def roc_curve(medium: Medium) -> None:
     """A curve per class; the area under each."""
     rows = [[str(one["label"]), _number(one.get("auc"))] for one in medium.record.data["classes"]]
-    _say(medium, drawing.roc_curve, ["class", "area under the curve"], rows)
+    _say(medium, ["class", "area under the curve"], rows)
 
 
 def calibration(medium: Medium) -> None:
@@ -32,7 +36,7 @@ def calibration(medium: Medium) -> None:
     data = medium.record.data
     bins = zip(data["predicted"], data["observed"], data["counts"], strict=True)
     rows = [[_number(number) for number in row] for row in bins]
-    _say(medium, drawing.calibration, ["predicted", "observed", "count"], rows)
+    _say(medium, ["predicted", "observed", "count"], rows)
     if data.get("brier") is not None:
         medium.words.append(f"Brier score {_number(data['brier'])}")
 
@@ -43,20 +47,17 @@ def feature_importance(medium: Medium) -> None:
     errors = data.get("errors") or [None] * len(data["names"])
     features = zip(data["names"], data["values"], errors, strict=True)
     rows = [[str(name), _number(value), _number(error)] for name, value, error in features]
-    _say(medium, drawing.feature_importance, ["feature", "importance", "±"], rows)
+    _say(medium, ["feature", "importance", "±"], rows)
 
 
-def _say(
-    medium: Medium, draw: Callable[[dict[str, Any]], drawing.Picture], head: list[str], rows: list[list[str]]
-) -> None:
+def _say(medium: Medium, head: list[str], rows: list[list[str]]) -> None:
     try:
-        picture = draw(medium.record.data)
-    except ImportError:
-        medium.degraded("shown as a table; for a picture: pip install matplotlib")
-    except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
+        picture = render.chart(medium.record)
+    except Reject as error:
         medium.degraded(f"shown as a table; it cannot be drawn: {error}")
     else:
-        medium.show(medium.tag, image_value(medium.tag, picture.size, [picture.png]))
+        size = struct.unpack(">II", picture[16:24])
+        medium.show(medium.tag, image_value(medium.tag, size, [picture]))
         medium.degraded("drawn as an image, with its numbers as a text: TensorBoard has no such plot")
     medium.words.append(grid(head, rows[:_ROWS]))
     if len(rows) > _ROWS or len(head) > _COLUMNS + 1:
