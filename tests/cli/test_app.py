@@ -354,3 +354,17 @@ def test_an_output_that_cannot_take_everything(project: Path, shell: str, code: 
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_looks_at_tables_of_backends_that_are_not_chosen(ask: Ask, project: Path) -> None:
+    """A slip there would come to light only on the day when a run goes to that backend."""
+    toml = "backends = ['local']\n[mlflow]\nur = 'x'\n[wandb]\nmode = 'offline'\n[routes.mlflw]\nevery = 2\n"
+    (project / "runcast.toml").write_text(toml)
+    answer = ask("doctor", "--json")
+
+    assert answer.code == 1
+    (wrong,) = findings(answer, "mlflow")
+    assert "do you mean `mlflow.uri`" in wrong["what"]
+    assert any("[routes.mlflw] belongs to no" in line["what"] for line in findings(answer, "config"))
+    assert values(answer)["wandb.mode"][0] == "offline"
+    assert not findings(answer, "wandb")

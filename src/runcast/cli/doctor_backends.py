@@ -36,6 +36,20 @@ def backend_lines(name: str, configured: bool, config: Config, timeout: float) -
     ]
 
 
+def table_lines(name: str, config: Config) -> list[Line]:
+    """What is wrong in the table of a backend that no run goes to just now."""
+    from runcast.config.options import check
+    from runcast.plugins.manager import backend_class
+
+    try:
+        backend = backend_class(name)
+        check(name, backend, *with_environment(name, config, backend.environment, os.environ))
+    except ConfigError as error:
+        mend = f"correct it before a run goes to {name}"
+        return [Line(section=name, ok=False, what=str(error), mend=mend)]
+    return []
+
+
 def backend_values(name: str, config: Config) -> Iterator[Value]:
     """The options that are set, and where they came from."""
     from runcast.config.options import declares_secret

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from runcast.cli.doctor_backends import backend_lines, backend_values
+from runcast.cli.doctor_backends import backend_lines, backend_values, table_lines
 from runcast.cli.doctor_lines import Line, Value, show
 from runcast.config import Config, Settings, load
 from runcast.config.settings import TABLES
@@ -49,6 +49,10 @@ def examine(everything: bool, timeout: float) -> tuple[list[Value], list[Line]]:
     values = list(_values(config))
     for name, configured in _backends(config, everything):
         lines += backend_lines(name, configured, config, timeout)
+        values += backend_values(name, config)
+    looked_at = {name for name, _ in _backends(config, everything)}
+    for name in _unused_tables(config, looked_at):
+        lines += table_lines(name, config)
         values += backend_values(name, config)
     return values, [line.clean() for line in lines]
 
@@ -86,7 +90,9 @@ def _configuration(config: Config) -> Iterator[Line]:
         )
     from runcast.plugins.manager import backend_names
 
-    strangers = sorted(set(config.options) - set(backend_names()))
+    known = set(backend_names())
+    strangers = [name for name in sorted(config.options) if name not in known]
+    strangers += [f"routes.{name}" for name in sorted(config.settings.routes) if name not in known]
     for table in strangers:
         mend = (
             f"install the plugin that brings {table}, or remove the table; unless a script brings it itself"
@@ -137,6 +143,13 @@ def _backends(config: Config, everything: bool) -> list[tuple[str, bool]]:
     configured = list(config.settings.backends) or ["local"]
     others = [name for name in backend_names() if name not in configured] if everything else []
     return [(name, True) for name in configured] + [(name, False) for name in others]
+
+
+def _unused_tables(config: Config, looked_at: set[str]) -> list[str]:
+    """Installed backends that are described in the settings and not chosen."""
+    from runcast.plugins.manager import backend_names
+
+    return [name for name in backend_names() if name in config.options and name not in looked_at]
 
 
 def _folder(config: Config) -> Iterator[Line]:

@@ -201,9 +201,8 @@ def _allowed(key: str) -> list[str]:
     kind = next((field.type for field in fields if field.name == (tail or head)), None)
     if kind is bool:
         return ["true", "false"]
-    return [
-        word for part in (kind, *get_args(kind)) for word in get_args(part) or [part] if isinstance(word, str)
-    ]
+    parts = (word for part in (kind, *get_args(kind)) for word in get_args(part) or [part])
+    return list(dict.fromkeys(word for word in parts if isinstance(word, str)))
 
 
 def _merge(tree: dict[str, Any], over: dict[str, Any]) -> None:
