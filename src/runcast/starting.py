@@ -102,7 +102,7 @@ def start(
         from runcast.resuming import rejoin
 
         started, next_step, generation = rejoin(here, fresh, resume, among_ranks=distributed)
-    if resume is None and started is fresh:  # of a run that is there already, others may have said where it goes
+    if resume is None and started is fresh:  # of one that is there, others may have said where it goes
         started_here.note(here.layout, run_id)
     if ranks.rank() > 0:
         return _enter(_joined(settled, here, started, generation, next_step, options))
