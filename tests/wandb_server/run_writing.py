@@ -75,8 +75,12 @@ class RunMutations:
         return {"success": True}
 
     def delete_run(self, input: Input) -> dict[str, Any]:
-        """Forget a run."""
+        """Forget a run, and the artifacts that it logged if that is said."""
         run = self.home.find(Run, input["id"])
+        for artifact in list(run.logged) if input.get("delete_artifacts") else ():
+            for member in list(artifact.members):
+                member.artifact_collection.remove(artifact)
+            artifact.state = "DELETED"
         del run.project.stored_runs[run.name]
         return {"clientMutationId": None}
 

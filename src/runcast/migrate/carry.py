@@ -66,6 +66,21 @@ class Carriers:
         self._family[run] = share
         self._supervisors[share].add(run, {self._backend: self._options})
 
+    def resume(self) -> bool:
+        """Try again what somebody else holds: a worker of a migration that was killed may outlive it.
+
+        Returns:
+            Whether there is such a run.
+        """
+        held = []
+        for run in self._family:
+            cursor, error = outcome(self._layout, run, self._backend)
+            if not error and not is_whole(self._layout, run, cursor):
+                held.append(run)
+        for run in held:
+            self._supervisors[self._family[run]].add(run, {self._backend: self._options})
+        return bool(held)
+
     def turn(self) -> bool:
         """Half a second of work at most; True while something is left."""
         for supervisor in self._supervisors:

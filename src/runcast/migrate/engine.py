@@ -26,6 +26,8 @@ Tell = Callable[["Progress"], None]
 OnConflict = Literal["leave", "add"]
 SAVE = 2.0
 """Seconds between two writings of the manifest: it grows with the number of runs."""
+HELD = 60.0
+"""Seconds to wait for runs that another process holds."""
 LOOK = 2.0
 """Seconds between two looks for what keeps the destination."""
 
@@ -228,13 +230,23 @@ class _Migration:
                     self._saved = time.monotonic()
                     self._plan.folder.save(self._manifest)
             readers.close()
-            while carriers.left and not self._is_hopeless(carriers):
-                meanwhile()
+            self._carry(carriers, meanwhile)
         finally:
             readers.close()
             carriers.stop()
             self._conclude(due)
             self._plan.folder.save(self._manifest)
+
+    def _carry(self, carriers: Carriers, meanwhile: Callable[[], None]) -> None:
+        """Until everything is there, or nothing comes further."""
+        deadline = time.monotonic() + HELD
+        while True:
+            while carriers.left and not self._is_hopeless(carriers):
+                meanwhile()
+            if carriers.left or time.monotonic() > deadline or not carriers.resume():
+                return
+            meanwhile()
+            time.sleep(0.5)
 
     def _turn(self, carriers: Carriers) -> None:
         carriers.turn()

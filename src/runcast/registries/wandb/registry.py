@@ -128,7 +128,9 @@ class WandbRegistry(Moving):
     def fetch(self, name: str, version: int, folder: Path) -> None:
         """W&B's client downloads, and compares with its own digests."""
         with client.translated(self.options):
-            self._member(name, version).download(root=str(folder), skip_cache=True)
+            # Not past its cache: what W&B's client once skipped the cache for, it mixes up with all that the
+            # process downloads afterwards (seen with 0.31.0).
+            self._member(name, version).download(root=str(folder))
 
     def description(self, name: str) -> str:
         """The collection's."""
