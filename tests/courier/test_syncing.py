@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import runcast
 from runcast.courier.supervisor import Supervisor
 from runcast.courier.syncing import UNSYNCED, FileSyncer
-from runcast.journal import Blobs, Layout, hold_bytes
+from runcast.journal import Blobs, FileOps, Layout, hold_bytes
 
 PIXELS = [[0, 128], [255, 3]]
 
@@ -95,6 +96,26 @@ def test_only_what_is_new_is_synced(
     assert synced == []
 
 
+def test_a_disk_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose sync failed is synced by the next look, also where nothing else has changed."""
+    layout = Layout(tmp_path)
+    path = Blobs(layout.blobs).path(Blobs(layout.blobs).put_bytes(b"content")[0])
+    for folder in (layout.blobs, path.parent):
+        os.utime(folder, (0, 0))  # long quiet
+    asked: list[Path] = []
+
+    class Disk(FileOps):
+        def sync_path(self, path: Path) -> None:
+            asked.append(path)
+            if len(asked) == 1:
+                raise OSError(errno.EIO, "Input/output error")
+
+    syncer = FileSyncer(layout, Disk())
+    for _ in range(3):
+        syncer.sync()
+    assert [one for one in asked if one == path] == [path, path]
+
+
 def test_links_and_pipes_among_the_files_are_left_alone(tmp_path: Path, synced: list[Path]) -> None:
     """A forged folder leads the courier neither out of it nor into a pipe."""
     outside = tmp_path / "outside"
@@ -102,7 +123,8 @@ def test_links_and_pipes_among_the_files_are_left_alone(tmp_path: Path, synced: 
     (outside / "file").write_bytes(b"")
     layout = Layout(tmp_path / "rc")
     (layout.blobs / "aa").mkdir(parents=True)
-    (layout.blobs / "bb").symlink_to(outside)
+    for name in ("bb", "held"):
+        (layout.blobs / name).symlink_to(outside)
     (layout.blobs / "aa" / "link").symlink_to(outside / "file")
     os.mkfifo(layout.blobs / "aa" / "pipe")
     FileSyncer(layout).sync()

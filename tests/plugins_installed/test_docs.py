@@ -18,10 +18,14 @@ BLOCK = re.compile(r"```(?:python|toml)\n# (\S+)\n(.*?)```", re.S)
 def package(project: Path, metadata: Callable[[str], Path]) -> Path:
     """The folder that a reader of the page has made."""
     blocks = dict(BLOCK.findall(DOCS.read_text()))
-    assert set(blocks) == {"pyproject.toml", "runcast_acme.py", "test_acme.py", "train.py", "test_script.py"}
+    assert set(blocks) == {
+        "pyproject.toml", "runcast_acme.py", "test_acme.py", "train.py", "test_script.py",
+        "runcast_acme_source.py", "test_acme_source.py",
+    }  # fmt: skip
     for name, text in blocks.items():
         (project / name).write_text(text)
-    metadata(blocks["pyproject.toml"])
+    (second,) = re.findall(r"second entry point, `(.*)`", DOCS.read_text())
+    metadata(blocks["pyproject.toml"] + second + "\n")
     return project
 
 
@@ -46,6 +50,34 @@ def test_the_backend_passes_the_kit(package: Path, environment: Callable[..., di
 
     assert re.search(r"\b[5-9]\d passed", out)
     assert "skipped" not in out
+
+
+def test_the_source_passes_its_kit(package: Path, environment: Callable[..., dict[str, str]]) -> None:
+    """As the page says: nothing skipped, warnings as errors."""
+    out = run(
+        package,
+        environment,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "no:cacheprovider",
+        "test_acme_source.py",
+    )
+
+    assert re.search(r"\b1\d passed", out)
+    assert "skipped" not in out
+
+
+def test_a_run_is_migrated_from_it(package: Path, environment: Callable[..., dict[str, str]]) -> None:
+    """The source is found by its entry point; the run that the script logged arrives elsewhere."""
+    run(package, environment, "train.py")
+    command = ["runcast", "migrate", "acme:my-runs", "local:copy"]
+    code = f"import sys; from runcast.cli import main; sys.argv = {command}; main()"
+
+    assert "1 runs brought" in run(package, environment, "-c", code)
 
 
 def test_the_script_logs_to_it(package: Path, environment: Callable[..., dict[str, str]]) -> None:

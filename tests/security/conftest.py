@@ -104,6 +104,7 @@ class World:
             ["show", run, "--report"],
             ["compare", run, run],
             ["status", "--all"],
+            ["deliver"],
             ["migrate", "local:", f"local:{self.project / 'copy'}"],
         ]
         done = []

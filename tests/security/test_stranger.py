@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 from collections.abc import Callable
 
 import pytest
 
-from runcast.records import Artifact, FileRef, Lost, Media, Metrics, Note, Params, Record, RunFinished, Tags
+from runcast.records import (
+    Artifact,
+    Environment,
+    FileRef,
+    Lost,
+    Media,
+    Metrics,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    Tags,
+)
 
 from .conftest import T0, World, snapshot
 
@@ -235,6 +248,24 @@ def test_nothing_is_delivered_unasked(world: World, monkeypatch: pytest.MonkeyPa
     assert str(world.outside / "runs") in answer.err
     assert "hunter2" not in answer.err + answer.out
     assert (snapshot(world.project), snapshot(world.outside)) == before
+
+
+def test_nothing_is_run_unasked(world: World) -> None:
+    """``runcast reproduce`` shows what a stranger's journal would run, and runs nothing."""
+    target = world.outside / "overwritten"
+    line = shlex.join(["python", "-c", f"open({str(target)!r}, 'w')"])
+    run = world.forge(
+        Environment(time=T0 + 1, values={"command": {"line": line, "folder": str(world.project)}})
+    )
+    command = ("reproduce", run, "--no-env", "--code", str(world.project))
+    answer = world.runcast(*command)
+
+    assert answer.code == 2
+    assert "add --trust" in answer.err
+    assert "overwritten" in answer.err
+    assert not target.exists()
+    world.runcast(*command, "--trust")
+    assert target.exists()  # else the test above shows nothing
 
 
 def test_delivering_all_of_them_at_once(world: World) -> None:

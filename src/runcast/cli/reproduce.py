@@ -11,13 +11,17 @@ from typing import Annotated, Any
 
 import typer
 
-from runcast.catalog.texts import number, value, visible
+from runcast.catalog.texts import number, shorten, value, visible
 from runcast.cli import output
+from runcast.courier.started_here import is_noted
 from runcast.errors import UsageError
+from runcast.journal import Layout
 from runcast.reproduce.engine import Outcome, Wishes, reproduce
-from runcast.reproduce.past import find
+from runcast.reproduce.past import Past, find
 from runcast.reproduce.points import MetricMatch
 
+MOST_SHOWN = 300
+"""Characters of a stranger's command."""
 _STDERR = 2
 _SIGNS = {True: ("✓", "green"), False: ("≠", "bold red")}
 
@@ -46,6 +50,10 @@ def reproduce_command(
     repository: Annotated[Path | None, typer.Option(help="Where the repository is now.")] = None,
     code: Annotated[Path | None, typer.Option(help="Run in this folder as it is, without git.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the worktree and the environment.")] = False,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Also a run that you did not start here: run what its journal says."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     dir: Annotated[Path | None, typer.Option(help="runcast's folder.", show_default="configured")] = None,
 ) -> None:
@@ -69,13 +77,26 @@ def reproduce_command(
             keep=keep,
             stdout=_STDERR if json else None,
         )
-        outcome = reproduce(find(run, dir), wishes, lambda line: typer.echo(visible(line), err=True))
+        past = find(run, dir)
+        if not trust:
+            _refuse_strangers(past)
+        outcome = reproduce(past, wishes, lambda line: typer.echo(visible(line), err=True))
     if json:
         output.print_json(outcome.to_dict())
     else:
         _print(outcome)
     if not outcome.ok:
         raise typer.Exit(output.FAILED)
+
+
+def _refuse_strangers(past: Past) -> None:
+    """A journal chooses code, packages and command, and anybody can write one."""
+    if not is_noted(Layout(past.home), past.id):
+        line = shorten(str(past.part("command").get("line", "")), MOST_SHOWN)
+        raise UsageError(
+            f"run {past.id} was not started by you, on this machine, in {past.home.resolve()}; its journal "
+            f"chooses code, packages and command ({line}): where you trust it, add --trust"
+        )
 
 
 @contextlib.contextmanager

@@ -73,20 +73,34 @@ class FileSyncer:
     def sync(self) -> None:
         """Sync what is new since the last time."""
         try:
-            with os.scandir(self._root) as entries:
-                folders = [
-                    Path(e.path) for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)
-                ]
+            # Every file is made in the root and renamed into its folder, but for snapshots.
+            settled = self._has_settled(self._root)
+            folders = [self._root / "held"] if settled else self._folders()
         except OSError:  # nobody has stored any
             return
         for folder in folders:
-            with contextlib.suppress(OSError):  # a disk that fails now may not later
-                self._sync_folder(folder)
+            try:
+                if not folder.is_symlink() and not self._has_settled(folder):
+                    self._sync_folder(folder)
+            except OSError:  # a disk that fails now may not later
+                for place in (folder, self._root):
+                    self._changed.pop(place, None)
 
-    def _sync_folder(self, folder: Path) -> None:
+    def _folders(self) -> list[Path]:
+        with os.scandir(self._root) as entries:
+            return [Path(e.path) for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)]
+
+    def _has_settled(self, folder: Path) -> bool:
+        """Whether nothing has changed in a folder since the last look at it."""
         now, changed = time.time_ns(), folder.stat().st_mtime_ns
         if self._changed.get(folder) == changed:
-            return
+            return True
+        # Snapshots grow where they stand, and the clock of file systems is coarse: then look again.
+        if folder.name != "held" and abs(now - changed) > 10**9:
+            self._changed[folder] = changed
+        return False
+
+    def _sync_folder(self, folder: Path) -> None:
         known, found, any_new = self._sizes.get(folder, {}), dict[str, int](), False
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -100,9 +114,6 @@ class FileSyncer:
         if any_new:
             sync_names(folder, self._ops)
         self._sizes[folder] = found
-        # Snapshots grow where they stand, and the clock of file systems is coarse: then look again.
-        if folder.name != "held" and abs(now - changed) > 10**9:
-            self._changed[folder] = changed
 
     def wake(self) -> None:
         """Sync soon."""

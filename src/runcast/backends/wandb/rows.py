@@ -1,10 +1,11 @@
 """Metrics at any step, in W&B's one history whose ``_step`` must always grow.
 
 Records of one step become one row, as W&B's client makes it; the row is held back until the step moves on.
-A step that does not fit (backward, repeated, negative) costs nothing: its keys leave the common axis. From
-then on each has its step in a column of its own, ``runcast/step/<key>``, which `define_metric` makes the x
-axis, and rides in whatever row is open. Keys that leave together share a column. So the step of a value is
-its axis's column where the row has one, else ``_step``; and a run whose steps only grow has no such column.
+A step that does not fit (backward, repeated, negative, at the end of 64 bits) costs nothing: its keys leave
+the common axis. From then on each has its step in a column of its own, ``runcast/step/<key>``, which
+`define_metric` makes the x axis, and rides in whatever row is open. Keys that leave together share a column.
+So the step of a value is its axis's column where the row has one, else ``_step``; and a run whose steps only
+grow has no such column.
 
 W&B has one time for a row, in seconds. The column `TIMES` says the rest, in ns after that time cut to whole
 ns. It is a number where all values of the row were said at once; else JSON text: a list of ``[ns, names,
@@ -23,6 +24,8 @@ AXIS = "runcast/step/"
 TIMES = "_runcast"
 """W&B's UI draws no charts of columns that begin with an underscore."""
 _SECOND = 10**9
+LARGEST = 2**63 - 2**40
+"""Rows are numbered in 64 bits, and many must still come after one of any step that is allowed."""
 
 
 class Rows:
@@ -108,7 +111,7 @@ class Rows:
 
     def _common(self, step: int, time: int, values: dict[str, str], exact: dict[str, str] | None) -> bool:
         row = self._state["open"]
-        if step > self.last:
+        if self.last < step <= LARGEST:
             row = self._begin(step, time)
             row["values"].update(values)
             _say(row, time, values, exact)
