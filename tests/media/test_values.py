@@ -267,8 +267,8 @@ def test_a_graph_is_what_tensorboard_reads(run: runcast.Run) -> None:
     assert model.training
 
 
-def test_a_module_that_cannot_be_traced_is_told(run: runcast.Run) -> None:
-    """The example does not fit; training goes on."""
+def test_a_module_that_cannot_be_traced_is_told(run: runcast.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example does not fit; training goes on, and nothing is printed among its own words."""
     layer = torch.nn.Linear(3, 2)
     run.log({"shape": runcast.Graph(layer, torch.zeros(1, 7)), "no": runcast.Graph(layer, None)})
     run.log({"what": runcast.Graph(3, torch.zeros(1))})
@@ -278,6 +278,7 @@ def test_a_module_that_cannot_be_traced_is_told(run: runcast.Run) -> None:
     assert "cannot be traced" in reasons["shape"]
     assert "needs an input" in reasons["no"]
     assert "give a torch.nn.Module" in reasons["what"]
+    assert capsys.readouterr().out == ""
 
 
 def test_other_values_in_a_list_get_numbers(run: runcast.Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -69,7 +70,8 @@ class Graph(Value):
             warnings.simplefilter("ignore")  # of tracing: about the script's own branches
             try:
                 writer = SummaryWriter(folder)
-                writer.add_graph(self.model, self.example)
+                with contextlib.redirect_stdout(None):  # PyTorch prints what it raises
+                    writer.add_graph(self.model, self.example)
                 writer.close()
             except Exception as error:  # whatever the module raises
                 raise Unfit(

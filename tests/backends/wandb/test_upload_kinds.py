@@ -46,6 +46,7 @@ def test_media_arrive(online: Delivery, server: Server) -> None:
         assert uploaded(server, inner["path"])
     own = server.config(RUN)["_wandb"]
     assert own["visualize"]["cm"]["panel_config"]["panelDefId"] == "wandb/confusion_matrix/v1"
+    assert sorted(own["visualize"]) == ["cm", "roc"]
     assert own["viz"]["imp"]["id"] == "wandb/feature_importances/v1"
     assert own["mask/class_labels"]["val/marked_wandb_delimeter_pred"]["value"]["1"] == "cat"
     made = by_name(server)[f"run-{RUN}-table"]
