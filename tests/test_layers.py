@@ -104,8 +104,9 @@ def test_no_file_is_too_long() -> None:
     [
         (
             "runcast",
-            "hashlib subprocess tempfile logging sqlite3 pydantic typer rich numpy torch runcast.journal.reader "
-            "runcast.courier.client runcast.artifacts runcast.capture runcast.media.image",
+            "hashlib subprocess tempfile logging sqlite3 pydantic typer rich numpy torch "
+            "runcast.journal.reader runcast.courier.client runcast.artifacts runcast.capture "
+            "runcast.media.image",
         ),
         ("runcast.courier.supervisor", "pydantic typer rich numpy sqlite3 ssl"),
     ],
