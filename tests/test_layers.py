@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,26 @@ def test_no_file_is_too_long() -> None:
 
     assert lengths[-1] <= 400
     assert lengths[len(lengths) // 2] <= 150
+
+
+@pytest.mark.parametrize(
+    ("module", "late"),
+    [
+        (
+            "runcast",
+            "hashlib subprocess tempfile logging sqlite3 pydantic typer rich numpy torch "
+            "runcast.journal.reader runcast.courier.client runcast.artifacts runcast.capture "
+            "runcast.media.image",
+        ),
+        ("runcast.courier.supervisor", "pydantic typer rich numpy sqlite3 ssl"),
+    ],
+)
+def test_what_a_script_or_courier_does_not_need_at_once_is_not_imported(module: str, late: str) -> None:
+    """Every one of these costs the start of each script, or of each courier, milliseconds."""
+    code = f"import {module}, sys; print(*(m for m in {late.split()!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
 
 
 def test_the_public_names_are_these() -> None:

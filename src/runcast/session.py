@@ -203,7 +203,8 @@ def off_exit(ending: Ending) -> None:
 def describe(error: BaseException) -> str:
     """Type and text of an exception."""
     try:
-        return f"{type(error).__name__}: {error}"
+        text = str(error)
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
     except Exception:  # a class of the script's own may fail even at that
         return type(error).__name__
 

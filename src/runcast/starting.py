@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runcast import codec, normalize, ranks
+from runcast.config import Config, load
 from runcast.errors import ConfigError, UsageError
 from runcast.journal import JournalWriter
 from runcast.notices import warn
@@ -19,11 +20,10 @@ from runcast.redact import key_pattern, redact_text, redact_tree
 from runcast.run import Run
 from runcast.session import Session, session
 
-if TYPE_CHECKING:  # settings are read, and checked, when a run starts
+if TYPE_CHECKING:
     from pathlib import Path
 
     from runcast.capture import Job
-    from runcast.config import Config
     from runcast.config.settings import Profile, Rules
     from runcast.plugins.backend import Backend
     from runcast.reproduce.hook import Reproduction
@@ -66,7 +66,6 @@ def start(
         ConfigError: an unknown backend, a missing package, a wrong option, an unknown run to resume,
             a folder that cannot be written; the message says how to mend it.
     """
-    from runcast.config import load
     from runcast.config.preflight import preflight
     from runcast.config.routes import check_backends
     from runcast.courier import started_here

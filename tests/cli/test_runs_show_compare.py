@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 import stat
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from runcast import catalog
+from runcast.cli import output
 from runcast.cli.compare import compare_command
 from runcast.cli.runs import runs_command
 from runcast.cli.show import show_command
@@ -47,6 +49,33 @@ def test_runs_as_a_table(rc: Folder) -> None:
     assert lines[0] == ["id", "name", "status", "start", "duration", "points", "loss"]
     assert [line[:3] for line in lines[2:]] == [["r2", "new", "failed"], ["r1", "old", "finished"]]
     assert lines[2][-5:] == ["1", "min", "30", "s", "1"] or lines[2][-1] == "0.25"
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (200, ["id", "name", "status", "start", "duration", "points", "acc", "loss"]),
+        (75, ["id", "name", "status", "start", "acc"]),
+        (45, ["id", "name", "status"]),
+    ],
+)
+def test_runs_in_a_narrow_terminal(
+    rc: Folder, monkeypatch: pytest.MonkeyPatch, width: int, columns: list[str]
+) -> None:
+    """Columns that have no room are left out and named; an id is whole, because people copy it."""
+    rc.run("0123456789abcdef", metrics={"loss": [0.5], "acc": [0.25]}, name="run-012345")
+    console = output.console()
+
+    def narrow() -> Any:
+        console.width, console.file = width, sys.stdout
+        return console
+
+    monkeypatch.setattr(output, "console", narrow)
+    result = call(rc, "runs", "digits")
+
+    assert next(line.split() for line in result.stdout.splitlines() if line.strip()) == columns
+    assert "0123456789abcdef" in result.stdout
+    assert ("no room for" in result.stderr) == (width < 200)
 
 
 def test_runs_as_json_is_what_the_functions_give(rc: Folder) -> None:

@@ -43,6 +43,8 @@ def gc_command(
 
     Exit code 1 where somebody is at work in the folder, so that nothing could be removed.
     """
+    from rich.console import Console
+
     with output.errors():
         if only_copy and older_than is None and keep is None:
             raise UsageError("--only-copy needs --older-than or --keep, which say which runs")
@@ -54,7 +56,8 @@ def gc_command(
         def find() -> Found:
             return look(layout, rules, wandb=folders)
 
-        found = sweep(layout, find) if yes and layout.root.is_dir() else find()
+        with Console(stderr=True).status("looking for what nothing needs"):  # on a terminal alone
+            found = sweep(layout, find) if yes and layout.root.is_dir() else find()
         busy = "" if yes else at_work(layout)
     if json:
         output.print_json(_plain(found, layout, removed=yes) | {"at_work": busy})

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # in UTF-8: some terminals obey them
 FAILED = 1
 MISUSED = 2
+_FOLDED = 24
+"""Cells beyond which a column of a narrow table is folded rather than another one left out."""
 _STATUS = {"finished": "green", "running": "cyan", "failed": "red", "killed": "yellow", "crashed": "red"}
 
 
@@ -120,3 +122,27 @@ def table(
     for row in rows:
         made.add_row(*(safe(cell) if isinstance(cell, str) else cell for cell in row))
     return made
+
+
+def fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int, spare: Sequence[str]
+) -> tuple[list[str], list[list[Any]]]:
+    """A table's columns and rows without what a narrow terminal has no room for.
+
+    Args:
+        width: of the terminal, in cells.
+        spare: columns that may go, the first one first.
+    """
+    from rich.cells import cell_len
+
+    widths = [
+        min(_FOLDED, max([cell_len(name), *(cell_len(str(row[number])) for row in rows)])) + 3
+        for number, name in enumerate(columns)
+    ]
+    left = set(range(len(columns)))
+    for name in spare:
+        if sum(widths[number] for number in left) <= width:
+            break
+        left.discard(columns.index(name))
+    kept = sorted(left)
+    return [columns[number] for number in kept], [[row[number] for number in kept] for row in rows]

@@ -70,7 +70,12 @@ def _print(found: RunList, sort: str, *, one_experiment: bool) -> None:
     if one_experiment:
         del columns[1]
         rows = [(row[0], *row[2:]) for row in rows]
-    output.console().print(output.table(columns, rows, right=["duration", "points", *keys]))
+    console = output.console()
+    spare = ["points", "duration", *reversed(keys), "start", "experiment"]
+    shown, cells = output.fitting(columns, rows, console.width, [name for name in spare if name in columns])
+    console.print(output.table(shown, cells, right=["duration", "points", *keys]))
+    if hidden := [name for name in columns if name not in shown]:
+        typer.echo(f"no room for {visible(', '.join(hidden))}; a wider terminal, or --json, has it", err=True)
     if found.total > len(found):
         typer.echo(f"{len(found)} of {found.total} runs; --limit 0 lists all", err=True)
 

@@ -45,14 +45,15 @@ def _chosen(layout: Layout, runs: list[str] | None, everything: bool) -> list[st
 
 
 def _print(reports: list[RunReport]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     out = console()
     if not reports:
         out.print("everything is delivered")
         return
+    whole = [Column(name, no_wrap=True) for name in ("run", "backend", "delivery")]  # what people copy
     table = Table(
-        "run", "experiment / name", "status", "backend", "delivery", "pending", "lag", "last error", box=None
+        whole[0], "experiment / name", "status", *whole[1:], "pending", "lag", "last error", box=None
     )
     for found in reports:
         for index, backend in enumerate(found.backends):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from runcast.errors import Reject
-from runcast.journal import Blobs, Layout
+from runcast.journal import Blobs, Layout, ProcessLock
 from runcast.plugins.registry import Candidate, Event, ModelVersion, Registry, lost
 from runcast.registries.local.database import opened
 
@@ -38,6 +38,13 @@ class LocalRegistry(Registry):
 
     def register(self, candidate: Candidate) -> ModelVersion:
         """Keep the files, then insert the version."""
+        lock = ProcessLock(self._layout.alive)  # `runcast gc` leaves the folder alone meanwhile
+        try:
+            return self._register(candidate)
+        finally:
+            lock.release()
+
+    def _register(self, candidate: Candidate) -> ModelVersion:
         blobs = Blobs(self._layout.blobs, sync=True)
         for path, file in candidate.files.items():
             digest, _ = blobs.put_file(file)
