@@ -56,7 +56,10 @@ class Session:
         from runcast.courier.client import CourierProcess
 
         self.layout = layout
+        fresh = not layout.root.exists()
         self.process = _lock(layout)
+        if fresh:
+            _hide_from_git(layout)
         self.courier = CourierProcess(layout, self.process)
         self._threads: CourierThreads | None = None
         self._watch: Watch | None = None
@@ -168,6 +171,15 @@ def _lock(layout: Layout) -> str:
         return ""
     _locks.append(lock)
     return lock.name
+
+
+def _hide_from_git(layout: Layout) -> None:
+    """A folder that runcast has made is no part of the user's repository; others stay as they are."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with contextlib.suppress(OSError):  # a full disk: it is no more than a convenience
+        place = os.open(layout.root / ".gitignore", flags, 0o600)
+        with os.fdopen(place, "wb") as file:
+            file.write(b"*\n")
 
 
 def session(directory: Path) -> Session:

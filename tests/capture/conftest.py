@@ -21,7 +21,6 @@ def git(folder: Path, *arguments: str) -> str:
 def repository(project: Path) -> Path:
     """A clean repository with one commit and a remote with credentials, which is the current folder."""
     git(project, "init", "-q")
-    (project / ".gitignore").write_text(".runcast\n")
     (project / "train.py").write_text("lr = 0.1\n")
     git(project, "add", ".")
     git(project, "commit", "-q", "-m", "first")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import runcast
-from runcast.capture import Job, at_start, collect
+from runcast.capture import Job, at_start, collect, gpus
 from runcast.courier.catchup import find_pending
 from runcast.courier.report import report
 from runcast.errors import ConfigError
@@ -207,3 +207,32 @@ def test_start_imports_nothing_heavy(repository: Path) -> None:
         )
 
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_runcasts_folder_is_no_change(repository: Path) -> None:
+    """Git passes over the folder that runcast makes; a folder that was there gets nothing it did not have."""
+    runcast.start("e", backends=["local"], config={"delivery": "later"}).finish()
+    assert git(repository, "status", "--porcelain", "--ignored") == "!! .runcast/"
+
+    runcast.start("e", backends=["local"], config={"delivery": "later", "dir": "."}).finish()
+    assert not (repository / ".gitignore").exists()
+
+
+def test_a_device_without_memory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``nvidia-smi`` says [N/A] of one; the others keep what is known."""
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GB10, GPU-1, [N/A], 580.1'\necho 'A100, GPU-2, 40960, 580.1'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(gpus.Nvml, "load", lambda: None)
+    gpus._look.cache_clear()
+    try:
+        assert gpus.describe({}) == {
+            "gpus": [
+                {"name": "GB10", "uuid": "GPU-1"},
+                {"name": "A100", "uuid": "GPU-2", "memory_bytes": 40960 << 20},
+            ],
+            "cuda": {"driver": "580.1"},
+        }
+    finally:
+        gpus._look.cache_clear()

@@ -43,7 +43,13 @@ def _by_program() -> dict[str, Any]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True)
         rows = [[cell.strip() for cell in row] for row in csv.reader(done.stdout.splitlines()) if row]
-        gpus = [{"name": n, "uuid": u, "memory_bytes": int(m) << 20} for n, u, m, _ in rows]
-    except (OSError, subprocess.SubprocessError, ValueError):
+        gpus = [_device(*row) for row in rows]
+    except (OSError, subprocess.SubprocessError, TypeError, ValueError):
         return {}
     return {"gpus": gpus, "cuda": {"driver": rows[0][3]}} if gpus else {}
+
+
+def _device(name: str, uuid: str, memory: str, driver: str) -> dict[str, Any]:
+    """One row; a device that shares the machine's memory has ``[N/A]`` there."""
+    known = {"memory_bytes": int(memory) << 20} if memory.isdecimal() else {}
+    return {"name": name, "uuid": uuid, **known}
