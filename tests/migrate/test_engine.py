@@ -81,7 +81,8 @@ def test_only_what_is_selected_is_read(toy: Toy, tmp_path: Path) -> None:
     toy.runs_ = {"a": a_run(), "b": a_run()}
     dest = f"local:{tmp_path / 'there'}"
     assert bring(dest, selection=Selection(runs=("b",)))[1].runs == 1
-    assert bring(dest, selection=Selection(experiment="other*"))[1].runs == 0
+    with pytest.raises(UsageError, match="it has 2 runs in the experiments 'exp'"):
+        bring(dest, selection=Selection(experiment="other*"))
     assert bring(dest, selection=Selection(since=2_000_000_000_000_000_000))[1].runs == 0
     assert toy.reads == ["b"]
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from runcast.errors import RuncastError
 from runcast.migrate import outcome, registered
 from runcast.migrate.content import Uncopied
-from runcast.migrate.engine import Plan, parents_first
+from runcast.migrate.engine import Plan, chosen
 from runcast.migrate.features import Features
 from runcast.plugins.capabilities import Capabilities, Level
 from runcast.plugins.source import FoundRun, Selection
@@ -93,8 +93,11 @@ def plan(
         prepared: from `runcast.migrate.prepare`.
         selection: which runs; all where left out.
         tell: called with runs done and runs in all.
+
+    Raises:
+        UsageError: no run is selected.
     """
-    found = list(parents_first(prepared.source.runs(selection or Selection())))
+    found = chosen(prepared.source, selection or Selection())
     for number, run in enumerate(found):
         tell(number, len(found))
         yield _foresee(prepared, run)

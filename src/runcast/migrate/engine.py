@@ -160,7 +160,7 @@ class _Migration:
         self._done = 0
 
     def run(self, selection: Selection, jobs: int, executor: Executor | None) -> Progress:
-        found = list(parents_first(self._plan.source.runs(selection)))
+        found = chosen(self._plan.source, selection)
         self.progress.runs = len(found)
         due = [run for run in found if not outcome.is_unchanged(self._manifest.runs.get(run.id), run)]
         self.progress.unchanged = len(found) - len(due)
@@ -287,6 +287,24 @@ class _Migration:
         with reading(self._manifest, self._plan.goes) as target:
             for id_, version in (target.versions(brought) or {}).items():
                 brought[id_].there = version
+
+
+def chosen(source: Source, selection: Selection) -> list[FoundRun]:
+    """The selected runs, parents first.
+
+    Raises:
+        UsageError: an experiment or ids are asked for, and there are none; the message says what there is.
+    """
+    found = list(parents_first(source.runs(selection)))
+    named = Selection(experiment=selection.experiment, runs=selection.runs)
+    if not found and named != Selection() and next(source.runs(named), None) is None:
+        there = list(source.runs(Selection()))
+        names = ", ".join(list(dict.fromkeys(repr(run.experiment) for run in there))[:10])
+        raise UsageError(
+            f"{source.name}:{source.identity} has no run that was asked for; it has {len(there)} runs"
+            + (f" in the experiments {names}" if names else "")
+        )
+    return found
 
 
 def parents_first(runs: Iterator[FoundRun]) -> Iterator[FoundRun]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -87,3 +90,36 @@ def test_a_server(server: str, tmp_path: Path) -> None:
     plain = Content.of(found["plain"])
     assert plain.series["metric", "loss"].count == 3
     assert plain.others.keys() == {("artifact", "a")}
+
+
+def test_a_busy_server_is_asked_again_when_it_says(tmp_path: Path) -> None:
+    """Two refusals with ``Retry-After``: the third question comes that much later, and is answered."""
+    asked: list[float] = []
+
+    class Busy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append(time.monotonic())
+            busy = len(asked) <= 2
+            self.send_response(429 if busy else 200)
+            if busy:
+                self.send_header("Retry-After", "1")
+            body = b"{}"
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = MlflowSource(f"http://127.0.0.1:{server.server_address[1]}")
+        assert list(source.runs(Selection())) == []
+        source.close()
+        server.shutdown()
+    assert len(asked) == 3
+    assert all(later - earlier >= 1 for earlier, later in pairwise(asked))

@@ -19,6 +19,7 @@ from runcast.records import Artifact, Input, Lost, Media, Metrics, Note, Params,
 from runcast.sources.wandb import WandbSource
 from runcast.testing import STORIES, Courier
 from wandb_server import Server
+from wandb_server.faults import Fault
 
 pytestmark = pytest.mark.slow
 
@@ -147,3 +148,12 @@ def test_what_is_not_there(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_
     with pytest.raises(ConfigError, match="holds no W&B run"):
         find(tmp_path)
     assert "fake" not in json.dumps(server.calls, default=str)
+
+
+def test_a_busy_server_is_asked_again(tmp_path: Path, server: Server) -> None:
+    """W&B's client heeds a refusal for a while: everything comes, and nothing is missing."""
+    courier = deliver("training", tmp_path, server)
+    server.faults.add(Fault(left=3, status=429, retry_after=1))
+    came = read("me/digits", tmp_path / "b")
+    assert not differences(courier.records, came)
+    assert len(server.faults.happened) == 3

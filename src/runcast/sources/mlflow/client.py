@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +26,8 @@ from runcast.sources.mlflow.stored import (
 
 _TIMEOUT = 30.0
 _PAGE = 1000
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_TRIES = 3
 _READY = "mlflow: pip install 'runcast[mlflow]'"
 
 
@@ -44,7 +47,7 @@ class ClientReader(Reader):
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
-            with translated(self._store):
+            with _patient(), translated(self._store):
                 yield
         except Halt as error:
             raise ConfigError(str(error)) from None
@@ -203,6 +206,22 @@ class ClientReader(Reader):
                 aliases={alias: int(version) for alias, version in model.aliases.items()},
                 versions=sorted(versions, key=lambda version: version.version),
             )
+
+
+@contextlib.contextmanager
+def _patient() -> Iterator[None]:
+    """MLflow's client asks a busy server again, and heeds its ``Retry-After``; it alone sees that header.
+
+    Only for this block: those who deliver are told of it by the courier, and inherit the environment.
+    """
+    before = os.environ.get(_RETRIES)
+    if before in (None, "0"):  # else the user has said how often
+        os.environ[_RETRIES] = str(_TRIES)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[_RETRIES] = before
 
 
 def _run(run: Any, experiment: str) -> StoredRun:
