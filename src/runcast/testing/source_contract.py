@@ -39,8 +39,8 @@ class SourceContract:
     defaults do not fit.
     """
 
-    points: ClassVar[int] = 20_000
-    """Points of a long run, which must be read in little memory."""
+    points: ClassVar[int] = 40_000
+    """Points of a long run, which must be read in little memory: all at once they take more than that."""
     most_memory: ClassVar[int] = 16 << 20
     """Bytes that reading the long run may take at once, beyond what a short one takes."""
 
@@ -150,7 +150,7 @@ class SourceContract:
         assert {(record.writer, record.seq) for record in records} == {("", 0)}
 
     def test_what_was_said_comes_back(self, tmp_path: Path) -> None:
-        """Every point with its step and value, each param and tag, and how it ended."""
+        """Every point with its step and value, each param, and how it ended."""
         run = self.write(tmp_path, small())
         records = self._read(tmp_path, run)
 
