@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 import runcast
@@ -209,3 +210,42 @@ def test_the_command_line(project: Path) -> None:
     assert (project / "out" / "a").read_text() == "a"
     listed = json.loads(run("list", "--json"))
     assert [(v["version"], v["stage"]) for v in listed] == [(1, "live"), (2, "archived")]
+
+
+def test_the_person_at_the_terminal_is_asked(project: Path) -> None:
+    """Where the policy asks for approval: once for all registries, after what was checked; no is no."""
+    (project / "runcast.toml").write_text(
+        'backends = ["local", "mlflow"]\n[mlflow]\nuri = "sqlite:///m.db"\n[registry.policy]\n'
+        'in_order = false\napproval = ["production"]\n'
+        '[registry.policy.requires]\nproduction = ["acc >= 0.5"]\n'
+    )
+    folder = project / "net"
+    folder.mkdir()
+    (folder / "weights.bin").write_bytes(b"x")
+    with runcast.registry() as every:
+        every.register("m", folder, metrics={"acc": 0.75}).check()
+    code = "from runcast.cli import main; main()"
+
+    def promote(answer: str) -> tuple[str, int | None]:
+        child = pexpect.spawn(
+            sys.executable, ["-c", code, "registry", "promote", "m", "production"], encoding="utf-8",
+            timeout=120, dimensions=(40, 160), use_poll=True,
+        )  # fmt: skip
+        child.expect("acc >= 0.5: acc is 0.75")
+        child.expect(r"Promote m:v1 to production\? \[y/N\]:")
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        return child.before or "", child.exitstatus
+
+    said, code_of_no = promote("n")
+    assert code_of_no == 1
+    assert said.count("approval: it was not given") == 2
+    said, code_of_yes = promote("y")
+    assert code_of_yes == 0
+    assert "Promote" not in said  # asked once
+    with runcast.registry() as every:
+        for events in every.history("m").values():
+            assert [(e.action, e.approved_by == e.who) for e in events] == [
+                ("registered", False), ("promoted", True)
+            ]  # fmt: skip
