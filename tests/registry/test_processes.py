@@ -29,6 +29,12 @@ WRITES = {
 """Operations by which W&B's client changes something at the server."""
 
 
+@pytest.fixture(params=["local", "mlflow", "wandb"])
+def world(request: pytest.FixtureRequest, world_of: Callable[[str], Any]) -> Any:
+    """Each of the three registries in turn."""
+    return world_of(request.param)
+
+
 @pytest.fixture
 def processes(world: Any) -> Iterator[Processes]:
     """With the tracker's client imported already."""
