@@ -83,12 +83,17 @@ class MlflowRegistry(Moving):
             tags = {IDENTITY: candidate.identity, _FACTS: _facts(candidate)}
             if not self._adopted(client, candidate.name, model, tags):
                 versions.created(client, candidate.name, model, candidate.refs.get("mlflow"), tags)
-        found = self._known(candidate)
-        assert found is not None  # noqa: S101  # it has just been made
+            # Of two processes that register the same at once, each sees the other's version or came first.
+            found, *doubles = self._same(candidate)
+            for double in doubles:
+                _deleted(client, double)
         return found
 
     def _known(self, candidate: Candidate) -> ModelVersion | None:
-        return next((v for v in self.versions(candidate.name) if v.identity == candidate.identity), None)
+        return next(iter(self._same(candidate)), None)
+
+    def _same(self, candidate: Candidate) -> list[ModelVersion]:
+        return [v for v in self.versions(candidate.name) if v.identity == candidate.identity]
 
     def _adopted(self, client: Any, name: str, model: Any, tags: Mapping[str, str]) -> bool:
         """Whether the backend registered this very model (`Run.log_model`): then it is the version."""
@@ -169,6 +174,14 @@ def _created(client: Any, name: str) -> None:
         client.create_registered_model(name)
     except Exception as error:  # somebody was faster
         if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _deleted(client: Any, version: ModelVersion) -> None:
+    try:
+        client.delete_model_version(version.name, str(version.version))
+    except Exception as error:  # somebody was faster
+        if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
             raise
 
 
