@@ -188,3 +188,11 @@ def test_init_says_what_is_to_be_mended(folder: Path, monkeypatch: pytest.Monkey
     result = CliRunner().invoke(build("init"), ["init", "--backend", "local", "--json"])
     assert result.exit_code == 1
     assert any("/proc" in line["what"] for line in json.loads(result.stdout)["to_mend"])
+
+
+def test_init_writes_no_backend_that_is_not_there(folder: Path) -> None:
+    """A slip in --backend is told with what there is, and no file is written."""
+    result = CliRunner().invoke(build("init"), ["init", "--backend", "mlfow"])
+    assert result.exit_code != 0
+    assert not (folder / "runcast.toml").exists()
+    assert "mlfow" in result.output + str(result.exception)

@@ -1,4 +1,4 @@
-"""examples/serving over HTTP. MLflow and W&B are configured and down all the time, as each test also proves."""
+"""examples/serving over HTTP. MLflow and W&B are configured and down all the time, which each test proves."""
 
 from __future__ import annotations
 
