@@ -128,6 +128,29 @@ def test_a_damaged_file_is_not_given_out(world_of: Callable[[str], Any]) -> None
     assert not [path for path in world.folder.iterdir() if path.name.startswith(".m")]
 
 
+@pytest.mark.parametrize("backend", ["local", "mlflow-sqlite"])
+def test_files_that_are_gone(world_of: Callable[[str], Any], backend: str) -> None:
+    """A download says what is missing; registering again, as it says, brings the files back."""
+    world = world_of(backend)
+    registry = world.registry()
+    version = registry.register(world.model, world.folder_of("one"))
+    gone = {
+        path
+        for root in (world.folder / "rc", Path(version.source))
+        for path in root.rglob("*")
+        if path.name in ("weights.bin", version.files["weights.bin"])
+    }
+    assert gone
+    for path in gone:
+        path.parent.chmod(0o700)
+        path.unlink()
+    with pytest.raises(RegistryError, match=r"weights\.bin.*register the version again"):
+        registry.download(world.model, world.folder / "down")
+    assert not (world.folder / "down").exists()
+    assert world.registry().register(world.model, world.folder_of("one")).version == version.version
+    assert registry.download(world.model, world.folder / "down").joinpath("weights.bin").exists()
+
+
 def test_an_artifact_of_a_run(project: Path) -> None:
     """``name:alias`` is what a run logged, with its metrics; the same run again is the same version."""
     config = {"dir": str(project / "rc"), "delivery": "thread"}

@@ -129,7 +129,10 @@ class LocalRegistry(Registry):
             try:
                 shutil.copyfile(blobs.path(digest), target)
             except FileNotFoundError:
-                raise Reject(f"{path} of {found} is gone from {blobs.root}: restore the folder") from None
+                raise Reject(
+                    f"{path} of {found} is gone from {blobs.root}: register the version again, or restore "
+                    "the folder"
+                ) from None
 
 
 def _versions(connection: sqlite3.Connection, name: str) -> list[ModelVersion]:

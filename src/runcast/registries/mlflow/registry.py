@@ -7,10 +7,10 @@ each other.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from runcast.backends.mlflow import versions
 from runcast.backends.mlflow.client import connect, translated
 from runcast.backends.mlflow.uris import mask, parse
 from runcast.catalog.values import json_in, json_out
+from runcast.errors import Reject
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.mlflow.upload import IDENTITY, every, uploaded
 from runcast.registries.moving import Moving
@@ -39,7 +40,7 @@ class MlflowRegistry(Moving):
 
     _connected: Any = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _client(self) -> Iterator[Any]:
         """MLflow's client, for a block whose failures are delivery errors."""
         store = parse(self.options.uri, lambda path: self.base / path)
@@ -74,10 +75,11 @@ class MlflowRegistry(Moving):
     def register(self, candidate: Candidate) -> ModelVersion:
         """Upload, then make the version; each found again where an earlier attempt left it."""
         if (found := self._known(candidate)) is not None:
+            with contextlib.suppress(Reject):  # the run may be gone; what was registered stays so
+                self._uploaded(candidate)  # files that are gone
             return found
         with self._client() as client:
-            store = parse(self.options.uri, lambda path: self.base / path)
-            model = uploaded(client, store, self.base, self.options.artifact_location, candidate)
+            model = self._uploaded(candidate)
             if _registered(client, candidate.name) is None:
                 _created(client, candidate.name)
             tags = {IDENTITY: candidate.identity, _FACTS: _facts(candidate)}
@@ -88,6 +90,11 @@ class MlflowRegistry(Moving):
             for double in doubles:
                 _deleted(client, double)
         return found
+
+    def _uploaded(self, candidate: Candidate) -> Any:
+        store = parse(self.options.uri, lambda path: self.base / path)
+        with self._client() as client:
+            return uploaded(client, store, self.base, self.options.artifact_location, candidate)
 
     def _known(self, candidate: Candidate) -> ModelVersion | None:
         return next(iter(self._same(candidate)), None)
