@@ -43,6 +43,7 @@ def test_wrong_questions(world: Any) -> None:
         (lambda: registry.register(name), "needs a folder"),
         (lambda: registry.register(name, world.folder / "gone"), "neither a file nor a folder"),
         (lambda: registry.register("../up", world.folder_of("one")), "model name"),
+        (lambda: registry.register(name, world.folder_of("one"), metrics={"auc": "high"}), "metrics: auc: "),
         (lambda: registry.compare([name], by="f1"), "no version has a metric 'f1'; there are"),
     ):
         with pytest.raises(UsageError, match=message):
