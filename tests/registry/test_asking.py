@@ -221,7 +221,8 @@ def test_the_command_line(project: Path) -> None:
     assert json.loads(run("register", "m", "a", "--tag", "ok", "--json"))["versions"]["local"]["version"] == 1
     run("register", "m", "b", "--by", "bob", "--alias", "new")
     assert "tag ok: it has no such tag" in run("promote", "m:2", "live", code=1)
-    run("tag", "m@new", "ok", "size=small")
+    run("tag", "m@new", "ok", "size=small", "--description", "the small one")
+    assert json.loads(run("show", "m@new", "--json"))["versions"]["local"]["description"] == "the small one"
     assert "approval: nobody was asked" in run("promote", "m:1", "live", code=1)
     run("promote", "m:1", "live", "--approve", "zoe")
     run("promote", "m:2", "live", "--approve", "zoe", "--note", "better")
