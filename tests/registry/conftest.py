@@ -24,7 +24,8 @@ from servers import MlflowServer, free_port  # noqa: E402  # found by the path a
 
 from wandb_server import Server  # noqa: E402  # same
 
-NAMES = ("local", "mlflow", "wandb")
+SQLITE = "mlflow-sqlite"
+NAMES = ("local", "mlflow", "wandb", pytest.param(SQLITE, marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,12 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URI of a database of MLflow's own, for every test of this folder that wants no server."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow-sqlite')}/mlflow.db"
 
 
 @pytest.fixture
@@ -98,7 +105,9 @@ def world_of(
 
     def make(backend: str) -> World:
         config: dict[str, Any] = {"dir": str(project / "rc")}
-        if backend == "mlflow":
+        if backend == SQLITE:
+            backend, config["mlflow"] = "mlflow", {"uri": request.getfixturevalue("mlflow_database")}
+        elif backend == "mlflow":
             config["mlflow"] = {"uri": request.getfixturevalue("mlflow_server").uri}
         elif backend == "wandb":
             server = request.getfixturevalue("wandb_server")
@@ -111,5 +120,5 @@ def world_of(
 
 @pytest.fixture(params=NAMES)
 def world(request: pytest.FixtureRequest, world_of: Callable[[str], World]) -> World:
-    """Each of the three registries in turn."""
+    """Each of the three registries in turn, and MLflow's without a server."""
     return world_of(request.param)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 import runcast
@@ -42,6 +43,7 @@ def test_wrong_questions(world: Any) -> None:
         (lambda: registry.register(name), "needs a folder"),
         (lambda: registry.register(name, world.folder / "gone"), "neither a file nor a folder"),
         (lambda: registry.register("../up", world.folder_of("one")), "model name"),
+        (lambda: registry.register(name, world.folder_of("one"), metrics={"auc": "high"}), "metrics: auc: "),
         (lambda: registry.compare([name], by="f1"), "no version has a metric 'f1'; there are"),
     ):
         with pytest.raises(UsageError, match=message):
@@ -127,6 +129,29 @@ def test_a_damaged_file_is_not_given_out(world_of: Callable[[str], Any]) -> None
     assert not [path for path in world.folder.iterdir() if path.name.startswith(".m")]
 
 
+@pytest.mark.parametrize("backend", ["local", "mlflow-sqlite"])
+def test_files_that_are_gone(world_of: Callable[[str], Any], backend: str) -> None:
+    """A download says what is missing; registering again, as it says, brings the files back."""
+    world = world_of(backend)
+    registry = world.registry()
+    version = registry.register(world.model, world.folder_of("one"))
+    gone = {
+        path
+        for root in (world.folder / "rc", Path(version.source))
+        for path in root.rglob("*")
+        if path.name in ("weights.bin", version.files["weights.bin"])
+    }
+    assert gone
+    for path in gone:
+        path.parent.chmod(0o700)
+        path.unlink()
+    with pytest.raises(RegistryError, match=r"weights\.bin.*register the version again"):
+        registry.download(world.model, world.folder / "down")
+    assert not (world.folder / "down").exists()
+    assert world.registry().register(world.model, world.folder_of("one")).version == version.version
+    assert registry.download(world.model, world.folder / "down").joinpath("weights.bin").exists()
+
+
 def test_an_artifact_of_a_run(project: Path) -> None:
     """``name:alias`` is what a run logged, with its metrics; the same run again is the same version."""
     config = {"dir": str(project / "rc"), "delivery": "thread"}
@@ -196,7 +221,8 @@ def test_the_command_line(project: Path) -> None:
     assert json.loads(run("register", "m", "a", "--tag", "ok", "--json"))["versions"]["local"]["version"] == 1
     run("register", "m", "b", "--by", "bob", "--alias", "new")
     assert "tag ok: it has no such tag" in run("promote", "m:2", "live", code=1)
-    run("tag", "m@new", "ok", "size=small")
+    run("tag", "m@new", "ok", "size=small", "--description", "the small one")
+    assert json.loads(run("show", "m@new", "--json"))["versions"]["local"]["description"] == "the small one"
     assert "approval: nobody was asked" in run("promote", "m:1", "live", code=1)
     run("promote", "m:1", "live", "--approve", "zoe")
     run("promote", "m:2", "live", "--approve", "zoe", "--note", "better")
@@ -209,3 +235,42 @@ def test_the_command_line(project: Path) -> None:
     assert (project / "out" / "a").read_text() == "a"
     listed = json.loads(run("list", "--json"))
     assert [(v["version"], v["stage"]) for v in listed] == [(1, "live"), (2, "archived")]
+
+
+def test_the_person_at_the_terminal_is_asked(project: Path) -> None:
+    """Where the policy asks for approval: once for all registries, after what was checked; no is no."""
+    (project / "runcast.toml").write_text(
+        'backends = ["local", "mlflow"]\n[mlflow]\nuri = "sqlite:///m.db"\n[registry.policy]\n'
+        'in_order = false\napproval = ["production"]\n'
+        '[registry.policy.requires]\nproduction = ["acc >= 0.5"]\n'
+    )
+    folder = project / "net"
+    folder.mkdir()
+    (folder / "weights.bin").write_bytes(b"x")
+    with runcast.registry() as every:
+        every.register("m", folder, metrics={"acc": 0.75}).check()
+    code = "from runcast.cli import main; main()"
+
+    def promote(answer: str) -> tuple[str, int | None]:
+        child = pexpect.spawn(
+            sys.executable, ["-c", code, "registry", "promote", "m", "production"], encoding="utf-8",
+            timeout=120, dimensions=(40, 160), use_poll=True,
+        )  # fmt: skip
+        child.expect("acc >= 0.5: acc is 0.75")
+        child.expect(r"Promote m:v1 to production\? \[y/N\]:")
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        return child.before or "", child.exitstatus
+
+    said, code_of_no = promote("n")
+    assert code_of_no == 1
+    assert said.count("approval: it was not given") == 2
+    said, code_of_yes = promote("y")
+    assert code_of_yes == 0
+    assert "Promote" not in said  # asked once
+    with runcast.registry() as every:
+        for events in every.history("m").values():
+            assert [(e.action, e.approved_by == e.who) for e in events] == [
+                ("registered", False), ("promoted", True)
+            ]  # fmt: skip

@@ -29,6 +29,12 @@ WRITES = {
 """Operations by which W&B's client changes something at the server."""
 
 
+@pytest.fixture(params=["local", "mlflow", "wandb"])
+def world(request: pytest.FixtureRequest, world_of: Callable[[str], Any]) -> Any:
+    """Each of the three registries in turn."""
+    return world_of(request.param)
+
+
 @pytest.fixture
 def processes(world: Any) -> Iterator[Processes]:
     """With the tracker's client imported already."""
@@ -122,6 +128,19 @@ def test_killed_anywhere(world: Any, processes: Processes, fate: Fate) -> None:
     """At each request that changes something: the same again gives one version and one state."""
     kills = killed_everywhere(world, processes, fate.wait_for)
     assert kills >= {"local": 50, "mlflow": 10, "wandb": 15}[world.backend], fate.met[-40:]
+
+
+def test_four_register_the_same(world: Any, processes: Processes) -> None:
+    """Four processes that register and promote the same folder at the same time have made one version."""
+    folder = str(world.folder_of("x"))
+    job = {"backend": world.backend, "config": world.config, "model": world.model, "folder": folder}
+    answers = processes.run(job, job, job, job)
+    (version,) = world.registry(FREE).versions(world.model)
+    assert version.stage == "production"
+    assert {answer for answer in answers if answer.startswith("won")} == {f"won: {version}"}
+    assert len(answers) == 4
+    moves = [e for e in world.registry(FREE).history(world.model) if e.alias and e.state != "lost"]
+    assert [(move.action, move.version) for move in moves] == [("promoted", version.version)]
 
 
 def test_four_at_once(world: Any, processes: Processes) -> None:

@@ -39,9 +39,14 @@ class Answer(dict[str, Any]):
 
 @dataclass
 class Repo:
-    """A repository, which is the current folder, with runcast's folder in it."""
+    """A repository, which is the current folder, with runcast's folder in it.
+
+    Attributes:
+        python: interpreter of the script, and of the commands.
+    """
 
     root: Path
+    python: str = sys.executable
 
     @property
     def layout(self) -> Layout:
@@ -73,7 +78,7 @@ class Repo:
         """Run the script; gives the new run's id."""
         before = set(self.layout.run_ids())
         done = subprocess.run(
-            [sys.executable, "train.py", *arguments],
+            [self.python, "train.py", *arguments],
             capture_output=True,
             text=True,
             env={**_environment(), **environment},
@@ -88,7 +93,7 @@ class Repo:
         cut = list(arguments).index("--") if "--" in arguments else len(arguments)
         words = [*arguments[:cut], "--json", *arguments[cut:]]
         done = subprocess.run(
-            [sys.executable, "-c", code, *words],
+            [self.python, "-c", code, *words],
             capture_output=True,
             text=True,
             env={**_environment(), **environment},

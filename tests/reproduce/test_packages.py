@@ -57,6 +57,10 @@ def test_another_version_where_the_old_one_is_gone() -> None:
             "ERROR: No matching distribution found for x==9",
             "pip cannot find x==9: the package index has none",
         ),
+        (
+            "ERROR: No matching distribution found for torch==2.13.0+cpu",
+            "give --package torch==2.13.0 to take the index's own build of it, or --no-env",
+        ),
         ("  error: subprocess-exited\nERROR: Failed building wheel for old-thing", "cannot build old-thing"),
         ("ERROR: https://ada:hunter2hunter2@example.org is down", "pip failed: https://"),
         ("", "pip failed: no reason"),
@@ -82,8 +86,9 @@ def test_an_environment_with_the_code_of_a_folder(tmp_path: Path) -> None:
 
     missing = install(sys.executable, python, wanted, tmp_path, {"mine": tmp_path / "src"})
 
-    done = subprocess.run([python, "-c", "import mine; print(mine.VALUE)"], capture_output=True, text=True)
-    assert done.stdout == "7\n"
+    code = "import mine, importlib.metadata; print(mine.VALUE, importlib.metadata.version('mine'))"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "7 0.1\n"
     assert missing == ["lost 3, which was installed from a folder"]
 
 

@@ -75,6 +75,16 @@ def test_what_wandb_costs(team: int, hosting: str, low: float | None, high: floa
     assert (cost.low, cost.high) == (low, high)
 
 
+@pytest.mark.parametrize("hosting", ["cloud", "self-hosted", "either"])
+def test_what_mlflow_costs(hosting: str) -> None:
+    """The software is free for one person; the machine of a team is paid by somebody, wherever it is."""
+    for team, low, high in ((1, 0, 0), (3, 20, 200)):
+        answer = runcast.select(team, "free", hosting, "sklearn")
+        mlflow = next(choice for choice in answer.choices if choice.backend == "mlflow")
+        assert (mlflow.cost.low, mlflow.cost.high) == (low, high)
+        assert any("shared server" in reason for reason in mlflow.reasons) == (team > 1)
+
+
 def test_who_may_spend_nothing_is_told_what_costs() -> None:
     """A free tier that ends at one person is said, not hidden."""
     answer = runcast.select("small", "free", "cloud", "pytorch")

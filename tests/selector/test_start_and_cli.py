@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import runcast
 from runcast import starting
 from runcast.cli.app import build
+from runcast.config import load
 from runcast.selector import installed
 
 CHOOSE = installed.__name__
@@ -114,12 +115,17 @@ def test_select_refuses_a_wrong_word() -> None:
     assert "free, limited, enterprise" in result.output
 
 
+def terminal(command: str) -> pexpect.spawn[str]:
+    """A command of runcast with a person at the terminal."""
+    program = ["-c", "from runcast.cli import main; main()", command]
+    return pexpect.spawn(
+        sys.executable, program, encoding="utf-8", timeout=60, dimensions=(60, 160), use_poll=True
+    )
+
+
 def test_select_asks_on_a_terminal() -> None:
     """Four questions, each with a default; a wrong word is asked again."""
-    program = ["-c", "from runcast.cli import main; main()", "select"]
-    child = pexpect.spawn(
-        sys.executable, program, encoding="utf-8", timeout=30, dimensions=(60, 160), use_poll=True
-    )
+    child = terminal("select")
     child.expect("How many people")
     child.sendline("5")
     child.expect("What may it cost")
@@ -133,6 +139,31 @@ def test_select_asks_on_a_terminal() -> None:
     child.expect("MLflow: self-hosted")
     child.expect("Beside it tensorboard")
     child.expect(pexpect.EOF)
+    child.close()
+
+
+def test_init_asks_writes_and_checks(folder: Path) -> None:
+    """The answers become a runcast.toml that `start` and `doctor` take as it is."""
+    child = terminal("init")
+    for question, answer in (
+        ("How many people", "0"),  # nobody: asked again
+        ("How many people", "1"),
+        ("What may it cost", ""),  # the default
+        ("Where may it run", "self-hosted"),
+        ("made with", "sklearn"),
+    ):
+        child.expect(question)
+        child.sendline(answer)
+    child.expect("written to")
+    child.expect("checked: everything is well")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    loaded = load({})
+    assert loaded.settings.backends == ["mlflow"]
+    profile = loaded.settings.profile
+    assert (profile.team_size, profile.budget) == ("individual", "free")
+    assert (profile.hosting, profile.framework) == ("self-hosted", "sklearn")
 
 
 def test_init_writes_checks_and_does_not_overwrite(folder: Path) -> None:
@@ -157,3 +188,11 @@ def test_init_says_what_is_to_be_mended(folder: Path, monkeypatch: pytest.Monkey
     result = CliRunner().invoke(build("init"), ["init", "--backend", "local", "--json"])
     assert result.exit_code == 1
     assert any("/proc" in line["what"] for line in json.loads(result.stdout)["to_mend"])
+
+
+def test_init_writes_no_backend_that_is_not_there(folder: Path) -> None:
+    """A slip in --backend is told with what there is, and no file is written."""
+    result = CliRunner().invoke(build("init"), ["init", "--backend", "mlfow"])
+    assert result.exit_code != 0
+    assert not (folder / "runcast.toml").exists()
+    assert "mlfow" in result.output + str(result.exception)

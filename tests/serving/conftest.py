@@ -1,4 +1,4 @@
-"""The serving example as a real server on loopback, with MLflow configured but down; two models beside it."""
+"""The serving example as a real server on loopback; MLflow and W&B are configured and down. Two models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for needed in ("fastapi", "uvicorn", "sklearn", "pandas", "skops"):
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "serving"
 ROW = {"mean radius": 14.1, "mean texture": 19.3, "mean smoothness": 0.096, "mean concavity": 0.089}
-PATIENCE = 60.0  # seconds; a busy machine is no reason to fail
+PATIENCE = 180.0  # seconds; a busy machine is no reason to fail
 
 Reply = tuple[int, dict[str, Any]]
 
@@ -138,7 +138,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "SERVING_LOOK_EVERY": "0.1",
         "SERVING_LOG_EVERY": "0.5",
     }
-    trackers = {"RUNCAST_BACKENDS": "mlflow,local", "RUNCAST_MLFLOW__URI": "http://127.0.0.1:1"}
+    trackers = {"RUNCAST_BACKENDS": "mlflow,wandb,local", "RUNCAST_MLFLOW__URI": "http://127.0.0.1:1"}
+    trackers |= {"RUNCAST_WANDB__MODE": "online", "WANDB_BASE_URL": "http://127.0.0.1:1"}
+    trackers |= {"WANDB_API_KEY": "fake" * 10, "WANDB_ERROR_REPORTING": "false"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     server = Server(folder, clean | settings | trackers)
     server.start()

@@ -1,4 +1,4 @@
-"""examples/serving over HTTP. MLflow is configured and down all the time, so each test also proves that."""
+"""examples/serving over HTTP. MLflow and W&B are configured and down all the time, which each test proves."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_promotion_is_served_without_a_restart(server: Server, registry: Model
 
 
 def test_every_request_under_load_is_answered(server: Server) -> None:
-    """4 clients × 100 requests at once, with a tracker that is down: all answered, none of them waited."""
+    """4 clients × 100 requests at once, with trackers that are down: all answered, none of them waited."""
     body = json.dumps({"rows": [ROW]}).encode()
     statuses: list[int] = []
     seconds: list[float] = []
@@ -186,5 +186,5 @@ def test_the_windows_hold_every_request(server: Server) -> None:
     assert [run.losses() for run in runs] == [[] for _ in runs]
     for run in runs:
         waiting = {b.backend: b.pending for b in report(Layout(run.home), run.id).backends}
-        assert waiting["mlflow"] > waiting["local"] == 0
+        assert min(waiting["mlflow"], waiting["wandb"]) > waiting["local"] == 0
     assert "Traceback" not in server.log

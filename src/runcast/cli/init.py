@@ -31,12 +31,15 @@ def init_command(
     Exit code 1 where something must be mended before the first run.
     """
     from runcast.cli.doctor_checks import examine
+    from runcast.plugins.manager import backend_class
     from runcast.selector.recommend import toml
 
     path = Path(FILE)
     with output.errors():
         if path.exists() and not force:
             raise UsageError(f"{FILE} is there already: edit it, or replace it with --force")
+        for name in backend or ():
+            backend_class(name)  # an unknown one is not written down
         answer = ask(team_size, budget, hosting, framework, need, quiet=json)
         text = toml(backend, answer.profile) if backend else answer.toml
         try:

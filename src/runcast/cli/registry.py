@@ -159,13 +159,7 @@ def tag_command(
     json: Json = False,
 ) -> None:
     """Label a version."""
-
-    def tag(every: Registries) -> Answer:
-        if description is not None:
-            every.describe(wanted, description)
-        return every.tag(wanted, _pairs(tags))
-
-    _answered(registry, "", json, tag)
+    _answered(registry, "", json, lambda every: every.tag(wanted, _pairs(tags), description=description))
 
 
 @app.command("compare")

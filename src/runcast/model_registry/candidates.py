@@ -17,8 +17,9 @@ from runcast.catalog import versions as logged
 from runcast.courier.progress import refs
 from runcast.errors import UsageError
 from runcast.journal import Blobs, Layout, digest, settle
+from runcast.normalize import metrics as normalized
 from runcast.plugins.registry import Candidate
-from runcast.records import Artifact
+from runcast.records import Artifact, Scalar
 
 if TYPE_CHECKING:
     from runcast.run import Run
@@ -51,6 +52,7 @@ def candidate(
     Raises:
         UsageError: there is no such thing, or not all of it can be taken.
     """
+    numbers = None if metrics is None else _numbers(metrics)
     run_id = _run_id(run, layout)
     if isinstance(source, (str, os.PathLike)) and Path(source).exists():
         stored = None
@@ -60,8 +62,8 @@ def candidate(
         run_id = stored.run
         files, digests, digest = _from_stored(stored)
     info = find_run(run_id, dir=layout.root) if run_id else None
-    if metrics is None:
-        metrics = {k: s.last for k, s in info.metrics.items() if s.last is not None} if info else {}
+    if numbers is None:
+        numbers = {k: s.last for k, s in info.metrics.items() if s.last is not None} if info else {}
     model = (stored.model if stored else None) or {}
     return Candidate(
         name=name,
@@ -72,11 +74,20 @@ def candidate(
         run=run_id,
         refs=_refs(layout, run_id),
         experiment=info.experiment if info else "",
-        metrics=dict(metrics),
+        metrics=dict(numbers),
         model={key: model[key] for key in _MODEL if model.get(key) not in (None, [], {})},
         by=by,
         time=now,
     )
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Mapping[str, Scalar]:
+    """What a script gives as metrics, as `Run.log` takes them."""
+    numbers, _, problems = normalized(metrics)
+    if problems:
+        key, reason, detail, _ = problems[0]
+        raise UsageError(f"metrics: {key or 'the value'}: {reason} ({detail})")
+    return numbers
 
 
 def who() -> str:

@@ -105,9 +105,9 @@ class Registries:
         """`ModelRegistry.describe` everywhere."""
         return self._each(lambda one: one.describe(_of(one, wanted), text))
 
-    def tag(self, wanted: str | Answer, tags: Mapping[str, str]) -> Answer:
+    def tag(self, wanted: str | Answer, tags: Mapping[str, str], *, description: str | None = None) -> Answer:
         """`ModelRegistry.tag` everywhere."""
-        return self._each(lambda one: one.tag(_of(one, wanted), tags))
+        return self._each(lambda one: one.tag(_of(one, wanted), tags, description=description))
 
     def alias(self, wanted: str | Answer, alias: str) -> Answer:
         """`ModelRegistry.alias` everywhere."""

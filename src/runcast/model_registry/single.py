@@ -147,9 +147,9 @@ class ModelRegistry:
         """Say what a version is, in prose."""
         return self._update(wanted, text, {})
 
-    def tag(self, wanted: str, tags: Mapping[str, str]) -> ModelVersion:
-        """Add labels to a version; the last value of a name wins."""
-        return self._update(wanted, None, dict(naming.tag_of(k, str(v)) for k, v in tags.items()))
+    def tag(self, wanted: str, tags: Mapping[str, str], *, description: str | None = None) -> ModelVersion:
+        """Add labels to a version; the last value of a name wins. With a description, that is set too."""
+        return self._update(wanted, description, dict(naming.tag_of(k, str(v)) for k, v in tags.items()))
 
     def alias(self, wanted: str, alias: str) -> ModelVersion:
         """Point an alias to a version."""

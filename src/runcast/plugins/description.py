@@ -22,10 +22,10 @@ class Description(BaseModel):
         needs: what it serves beyond what `Capabilities` say.
         strengths: what people choose it for, one short line each.
         frameworks: those that it is made for; empty: all alike.
-        free_seats: people who may use its cloud without paying; None: any number.
+        free_seats: people who may use its cloud without paying; None: its cloud, if any, has no seats.
         seat_price: USD per month and person beyond those, from and to.
-        server_price: USD per month for a server of one's own that a team shares, from and to; None: only
-            by an offer of the vendor.
+        server_price: USD per month for a server that a team shares, from and to; None: only by an offer of
+            the vendor.
         price_note: what the figures leave out.
         package: module that must be installed before it is worth choosing; "" for none.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -106,8 +107,8 @@ def install(base: str, python: Path, found: Plan, folder: Path, sources: Mapping
     """Install what the plan says, exactly and with nothing else; gives what stays missing, in words.
 
     Args:
-        base: interpreter whose pip does the work.
-        python: of the environment, which has no pip.
+        base: interpreter whose pip does the work, where it has one.
+        python: of the environment, which has no pip yet.
         folder: for the file that pip reads.
         sources: name → folder that holds a package's code.
 
@@ -121,16 +122,24 @@ def install(base: str, python: Path, found: Plan, folder: Path, sources: Mapping
     missing = []
     for name, version in found.folders.items():
         if name in sources:
-            _link(python, name, sources[name])
+            _link(python, name, version, sources[name])
         else:
             missing.append(f"{name} {version}, which was installed from a folder")
     return missing
 
 
 def _pip(base: str, python: Path, arguments: Sequence[str]) -> None:
+    command = [base, "-m", "pip", "--python", str(python)]
+    if _call([base, "-m", "pip", "--version"]).returncode:  # an environment that some other tool made
+        made = _call([str(python), "-m", "ensurepip", "--default-pip"])
+        if made.returncode:
+            raise ReproductionError(
+                f"{base} has no pip, and cannot make one: {_last(made)}; install pip there, name another "
+                "interpreter with --python, or give --no-env"
+            )
+        command = [str(python), "-m", "pip"]
     # Without dependencies: the list is whole, and exactly what worked, whatever its packages say they need.
-    command = [base, "-m", "pip", "--python", str(python), "--no-input", "--disable-pip-version-check"]
-    done = _call([*command, "install", "--no-deps", *arguments])
+    done = _call([*command, "--no-input", "--disable-pip-version-check", "install", "--no-deps", *arguments])
     if done.returncode:
         raise ReproductionError(explain(done.stdout + done.stderr))
 
@@ -143,6 +152,11 @@ def explain(said: str) -> str:
         has = (failed.groupdict().get("has") or "none").split(", ")
         text = ", ".join(has[-_SHOWN:]) if has != ["none"] else "none at all"
         what = failed["what"]
+        public, _, build = what.partition("+")
+        if (
+            build
+        ):  # a local version: https://packaging.python.org/en/latest/specifications/version-specifiers/
+            other = f"give --package {public} to take the index's own build of it, or --no-env"
         return (
             f"pip cannot find {what}: the package index has {text}; if it is elsewhere, set "
             f"PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS, or {other}"
@@ -154,10 +168,20 @@ def explain(said: str) -> str:
     return redact_text(f"pip failed: {reason.removeprefix('ERROR:').strip()}; {other}")
 
 
-def _link(python: Path, name: str, source: Path) -> None:
-    """Make the modules in a folder importable: https://docs.python.org/3/library/site.html."""
+def _link(python: Path, name: str, version: str, source: Path) -> None:
+    """Make the modules in a folder importable, as a package that was installed from a folder.
+
+    Source: https://docs.python.org/3/library/site.html,
+    https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
+    """
     done = _call([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
-    Path(done.stdout.strip(), f"{name}.pth").write_text(f"{source}\n")
+    site = Path(done.stdout.strip())
+    (site / f"{name}.pth").write_text(f"{source}\n")
+    about = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    origin = {"url": source.as_uri(), "dir_info": {"editable": True}}
+    (about / "direct_url.json").write_text(json.dumps(origin))
 
 
 def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -46,7 +46,7 @@ def recommend(
     people = seats or SEATS[str(team_size)]
     choices = [_choice(name, order, kinds, ranking, needs, hosting, people) for name in order]
     if budget == "free":
-        choices = [_priced(choice) for choice in choices]
+        choices = [_priced(choice, kinds[choice.backend][1]) for choice in choices]
     backends, beside = _together(choices, kinds, str(team_size), framework, needs)
     profile = {"team_size": str(team_size), "budget": budget, "hosting": hosting}
     profile |= {"framework": framework} if framework else {}
@@ -110,12 +110,14 @@ def _key(
     return unmet, 1, elsewhere + foreign, 0, name
 
 
-def _priced(choice: Choice) -> Choice:
+def _priced(choice: Choice, about: Description) -> Choice:
     """For whoever may spend nothing: say so where a tracker does not stay free."""
     cost = choice.cost
     if cost.low == 0 and cost.high == 0:
         return choice
     warning = "beyond its free part it costs money" if cost.high is not None else "here it needs a licence"
+    if not _has_seats(about) and cost.high is not None:
+        warning = "the software is free, the machine of a shared server is not"
     return choice.model_copy(update={"reasons": [*choice.reasons, warning]})
 
 
@@ -197,8 +199,7 @@ def _differences(more: type[Backend], less: type[Backend]) -> list[Difference]:
 def _cost(about: Description, hosting: str, people: tuple[int, int]) -> Cost:
     """A team's month: seats in the vendor's cloud, or the machine that a shared server runs on."""
     fewest, most = people
-    cloud = "cloud" in about.hosting and (hosting != "self-hosted" or "self-hosted" not in about.hosting)
-    if cloud:
+    if _has_seats(about) and (hosting != "self-hosted" or "self-hosted" not in about.hosting):
         free = about.free_seats
         low, high = about.seat_price
         paid = (0, 0) if free is None else (max(0, fewest - free), max(0, most - free))
@@ -207,6 +208,11 @@ def _cost(about: Description, hosting: str, people: tuple[int, int]) -> Cost:
         return Cost(low=None, high=None, note=about.price_note)
     low, high = about.server_price if most > 1 else (0.0, 0.0)
     return Cost(low=low, high=high, note=about.price_note)
+
+
+def _has_seats(about: Description) -> bool:
+    """Whether its cloud is paid for by the person."""
+    return about.free_seats is not None
 
 
 def _together(

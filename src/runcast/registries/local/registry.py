@@ -137,7 +137,10 @@ class LocalRegistry(Registry):
             try:
                 shutil.copyfile(blobs.path(digest), target)
             except FileNotFoundError:
-                raise Reject(f"{path} of {found} is gone from {blobs.root}: restore the folder") from None
+                raise Reject(
+                    f"{path} of {found} is gone from {blobs.root}: register the version again, or restore "
+                    "the folder"
+                ) from None
 
     def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
         """Delete rows; the history stays, and so do files that other versions or runs may share."""

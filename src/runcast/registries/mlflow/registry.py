@@ -7,11 +7,11 @@ each other.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from runcast.backends.mlflow import names, versions
 from runcast.backends.mlflow.client import connect, translated
 from runcast.backends.mlflow.uris import mask, parse
 from runcast.catalog.values import json_in, json_out
+from runcast.errors import Reject
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.mlflow.upload import IDENTITY, every, uploaded
 from runcast.registries.moving import Moving
@@ -42,7 +43,7 @@ class MlflowRegistry(Moving):
 
     _connected: Any = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def _client(self) -> Iterator[Any]:
         """MLflow's client, for a block whose failures are delivery errors."""
         store = parse(self.options.uri, lambda path: self.base / path)
@@ -75,22 +76,33 @@ class MlflowRegistry(Moving):
     def register(self, candidate: Candidate) -> ModelVersion:
         """Upload, then make the version; each found again where an earlier attempt left it."""
         if (found := self._known(candidate)) is not None:
+            with contextlib.suppress(Reject):  # the run may be gone; what was registered stays so
+                self._uploaded(candidate)  # files that are gone
             return found
         with self._client() as client:
-            store = parse(self.options.uri, lambda path: self.base / path)
-            model = uploaded(client, store, self.base, self.options.artifact_location, candidate)
+            model = self._uploaded(candidate)
             if _registered(client, candidate.name) is None:
                 _created(client, candidate.name)
             tags = {IDENTITY: candidate.identity, FACTS: _facts(candidate)}
             if not self._adopted(client, candidate.name, model, tags):
                 self._leave_gap(client, candidate, model)
                 versions.created(client, candidate.name, model, candidate.refs.get("mlflow"), tags)
-        found = self._known(candidate)
-        assert found is not None  # noqa: S101  # it has just been made
+            # Of two processes that register the same at once, each sees the other's version or came first.
+            found, *doubles = self._same(candidate)
+            for double in doubles:
+                _deleted(client, double)
         return found
 
+    def _uploaded(self, candidate: Candidate) -> Any:
+        store = parse(self.options.uri, lambda path: self.base / path)
+        with self._client() as client:
+            return uploaded(client, store, self.base, self.options.artifact_location, candidate)
+
     def _known(self, candidate: Candidate) -> ModelVersion | None:
-        return next((v for v in self.versions(candidate.name) if v.identity == candidate.identity), None)
+        return next(iter(self._same(candidate)), None)
+
+    def _same(self, candidate: Candidate) -> list[ModelVersion]:
+        return [v for v in self.versions(candidate.name) if v.identity == candidate.identity]
 
     def _adopted(self, client: Any, name: str, model: Any, tags: Mapping[str, str]) -> bool:
         """Whether the backend registered this very model (`Run.log_model`): then it is the version."""
@@ -239,6 +251,14 @@ def _created(client: Any, name: str) -> None:
         client.create_registered_model(name)
     except Exception as error:  # somebody was faster
         if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _deleted(client: Any, version: ModelVersion) -> None:
+    try:
+        client.delete_model_version(version.name, str(version.version))
+    except Exception as error:  # somebody was faster
+        if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
             raise
 
 

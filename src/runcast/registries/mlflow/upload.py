@@ -41,13 +41,11 @@ def uploaded(client: Any, store: Store, base: Path, location: str | None, candid
     known = logged_models(client, experiment)
     for model in known:
         if model.tags.get(IDENTITY) == candidate.identity:
-            if model.status != _READY:
-                _fill(client, model, candidate, run_id)
-            return model
+            return _filled(client, model, candidate, run_id)
     for model in known:
         same = model.tags.get(_DIGEST) == candidate.digest and str(model.status) == _READY
         if run_id and model.source_run_id == run_id and same:
-            return model
+            return _filled(client, model, candidate, run_id)
     model = client.create_logged_model(
         experiment,
         name=names.model(candidate.name),
@@ -90,6 +88,27 @@ def _experiment(
     return runs.experiment_id(client, store, opened, location)
 
 
+def _filled(client: Any, model: Any, candidate: Candidate, run_id: str | None) -> Any:
+    """The model, whose files are there (again)."""
+    wanted = {names.artifact_path(path) for path in _places(candidate).values()}
+    if str(model.status) != _READY or not wanted <= _files(client, model.model_id):
+        _fill(client, model, candidate, run_id)
+    return model
+
+
+def _files(client: Any, model_id: str) -> set[str]:
+    """Paths of a logged model's files."""
+    found: set[str] = set()
+    folders: list[str | None] = [None]
+    while folders:
+        for entry in client.list_logged_model_artifacts(model_id, folders.pop()):
+            if entry.is_dir:
+                folders.append(entry.path)
+            else:
+                found.add(entry.path)
+    return found
+
+
 def _fill(client: Any, model: Any, candidate: Candidate, run_id: str | None) -> None:
     """Upload every file, again where some are there, and call the model ready."""
     with tempfile.TemporaryDirectory() as name:
@@ -108,16 +127,26 @@ def _fill(client: Any, model: Any, candidate: Candidate, run_id: str | None) -> 
 
 
 def _contents(candidate: Candidate, model_id: str, run_id: str | None) -> dict[str, Content]:
-    plain: dict[str, Content] = dict(candidate.files)
-    if not candidate.model.get("flavor"):
-        return plain
+    described: dict[str, Content] = {}
+    if candidate.model.get("flavor"):
+        record = _record(candidate)
+        size = sum(file.size for file in record.files)
+        described = mlmodel.described(
+            record, mlmodel.layout(record), model_id=model_id, run_id=run_id or "", size=size
+        )
+    return {**described, **{place: candidate.files[path] for path, place in _places(candidate).items()}}
+
+
+def _places(candidate: Candidate) -> dict[str, str]:
+    """Path of each file → where MLflow's loader looks for it."""
+    made = mlmodel.layout(_record(candidate)).places if candidate.model.get("flavor") else {}
+    return {path: made.get(path, path) for path in candidate.files}
+
+
+def _record(candidate: Candidate) -> Model:
     files = [
         FileRef(path, candidate.digests[path], file.stat().st_size) for path, file in candidate.files.items()
     ]
-    record = Model(
+    return Model(
         time=candidate.time, name=candidate.name, files=files, digest=candidate.digest, **candidate.model
     )
-    made = mlmodel.layout(record)
-    size = sum(file.size for file in files)
-    described = mlmodel.described(record, made, model_id=model_id, run_id=run_id or "", size=size)
-    return {**described, **{made.places.get(path, path): file for path, file in plain.items()}}
