@@ -53,6 +53,9 @@ class Session:
     """One runcast directory, as used by this process."""
 
     def __init__(self, layout: Layout) -> None:
+        # The first two are for the end of a run, and are loaded now all the same: the package may be upgraded
+        # while a training goes on, and two versions must not mix.
+        from runcast.courier import closing, progress  # noqa: F401
         from runcast.courier.client import CourierProcess
 
         self.layout = layout
