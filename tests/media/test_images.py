@@ -181,8 +181,8 @@ def test_figures_are_drawn_at_the_call(run: runcast.Run) -> None:
 
 def test_plotly_figures_stay_interactive(run: runcast.Run) -> None:
     """Kept as plotly's own JSON, with secrets masked value by value."""
-    graph_objects = pytest.importorskip("plotly.graph_objects")
     import plotly.io
+    from plotly import graph_objects
 
     url = "postgresql://me:s3cr3t-p4ssw0rd@db/x"
     figure = graph_objects.Figure(graph_objects.Scatter(y=[1, 3, 2]), layout={"title": url, "width": 300})

@@ -26,7 +26,8 @@ def test_processes_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_dask_workers_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster of two processes: the same journals, and every run is the same."""
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNCAST_DIR", str(tmp_path / "rc"))
     fill(tmp_path / "source", runs=3, points=20)

@@ -26,9 +26,6 @@ from runcast.model_registry import ModelRegistry
 
 from ..support.listening import only_on_loopback
 
-for needed in ("fastapi", "uvicorn", "sklearn", "pandas", "skops"):
-    pytest.importorskip(needed)
-
 EXAMPLE = Path(__file__).parents[2] / "examples" / "serving"
 ROW = {"mean radius": 14.1, "mean texture": 19.3, "mean smoothness": 0.096, "mean concavity": 0.089}
 PATIENCE = 180.0  # seconds; a busy machine is no reason to fail
