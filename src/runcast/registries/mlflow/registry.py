@@ -87,10 +87,8 @@ class MlflowRegistry(Moving):
             if not self._adopted(client, candidate.name, model, tags):
                 self._leave_gap(client, candidate, model)
                 versions.created(client, candidate.name, model, candidate.refs.get("mlflow"), tags)
-            # Of two processes that register the same at once, each sees the other's version or came first.
-            found, *doubles = self._same(candidate)
-            for double in doubles:
-                _deleted(client, double)
+        found = self._known(candidate)
+        assert found is not None  # noqa: S101  # it has just been made
         return found
 
     def _uploaded(self, candidate: Candidate) -> Any:
@@ -99,10 +97,12 @@ class MlflowRegistry(Moving):
             return uploaded(client, store, self.base, self.options.artifact_location, candidate)
 
     def _known(self, candidate: Candidate) -> ModelVersion | None:
-        return next(iter(self._same(candidate)), None)
-
-    def _same(self, candidate: Candidate) -> list[ModelVersion]:
-        return [v for v in self.versions(candidate.name) if v.identity == candidate.identity]
+        """The first version of this identity; of two that were made at once, only it stays."""
+        found = [v for v in self.versions(candidate.name) if v.identity == candidate.identity]
+        for double in found[1:]:
+            with self._client() as client:
+                _deleted(client, double)
+        return found[0] if found else None
 
     def _adopted(self, client: Any, name: str, model: Any, tags: Mapping[str, str]) -> bool:
         """Whether the backend registered this very model (`Run.log_model`): then it is the version."""

@@ -6,6 +6,7 @@ Metadata belong to the artifact and not to the membership, so they stand under `
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from runcast.catalog.values import json_in, json_out
-from runcast.errors import Halt
+from runcast.errors import Halt, Reject
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.moving import Moving
 from runcast.registries.wandb import client
@@ -82,7 +83,12 @@ class WandbRegistry(Moving):
         return found
 
     def _known(self, candidate: Candidate) -> ModelVersion | None:
-        return next((v for v in self.versions(candidate.name) if v.identity == candidate.identity), None)
+        """The first version of this identity; of two that were made at once, only it stays."""
+        found = [v for v in self.versions(candidate.name) if v.identity == candidate.identity]
+        for double in found[1:]:
+            with contextlib.suppress(Reject), client.translated(self.options):  # somebody was faster
+                self._member(double.name, double.version).unlink()
+        return found[0] if found else None
 
     def update(self, name: str, version: int, description: str | None, tags: Mapping[str, str]) -> None:
         """The description in its slot, tags in the metadata."""
