@@ -23,6 +23,7 @@ PARTS = {
     "tb_read": "tb_read",
     "mlflow_read": "mlflow_read",
     "migration": "migration",
+    "long": "long",
 }
 """Part → its module, whose ``rows()`` measures."""
 

@@ -12,7 +12,7 @@ POINTS = 100_000
 PER_RECORD = 10
 
 
-def _records() -> list[Any]:
+def _records(points: int = POINTS) -> list[Any]:
     from runcast.records import Metrics
 
     now = time.time_ns()
@@ -24,7 +24,7 @@ def _records() -> list[Any]:
             step=step,
             values={f"train/metric{i}": step * 0.37 + i for i in range(PER_RECORD)},
         )
-        for step in range(POINTS // PER_RECORD)
+        for step in range(points // PER_RECORD)
     ]
 
 
@@ -58,14 +58,14 @@ def through_backend(name: str, options: dict[str, Any]) -> float:
     return (len(records) - 100) * PER_RECORD / took
 
 
-def mlflow_client() -> float:
+def mlflow_client(count: int = POINTS) -> float:
     """``MlflowClient.log_batch`` with full batches of 1000 metrics, on SQLite."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
     client = MlflowClient("sqlite:///mlflow.db")
     run = client.create_run(client.create_experiment("bench")).info.run_id
-    points = [Metric(k, v, r.time // 1_000_000, r.step) for r in _records() for k, v in r.values.items()]
+    points = [Metric(k, v, r.time // 1_000_000, r.step) for r in _records(count) for k, v in r.values.items()]
     client.log_batch(run, metrics=points[:1000])
     began = time.perf_counter()
     for start in range(1000, len(points), 1000):
@@ -73,33 +73,35 @@ def mlflow_client() -> float:
     return (len(points) - 1000) / (time.perf_counter() - began)
 
 
-def wandb_client() -> float:
+def wandb_client(count: int = POINTS) -> float:
     """Offline ``run.log``, one call per row: the client has no batch path."""
     import wandb
 
     run = wandb.init(
         project="bench", mode="offline", settings=wandb.Settings(console="off", x_disable_stats=True)
     )
-    records = _records()
+    records = _records(count)
     began = time.perf_counter()
     for record in records:
         run.log(record.values, step=record.step)
     run.finish()
-    return POINTS / (time.perf_counter() - began)
+    took = time.perf_counter() - began
+    wandb.teardown()
+    return count / took
 
 
-def summary_writer() -> float:
+def summary_writer(count: int = POINTS) -> float:
     """torch's ``SummaryWriter``, flushed at the end."""
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter("tb")
-    records = _records()
+    records = _records(count)
     began = time.perf_counter()
     for record in records:
         for key, value in record.values.items():
             writer.add_scalar(key, value, record.step, record.time / 1e9)
     writer.close()
-    return POINTS / (time.perf_counter() - began)
+    return count / (time.perf_counter() - began)
 
 
 def rows() -> list[Row]:

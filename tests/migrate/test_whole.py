@@ -26,6 +26,7 @@ def test_what_a_killed_reader_left_is_thrown_away(tmp_path: Path, monkeypatch: p
     source.breaks = {"a": 7}
     with monkeypatch.context() as patch:
         patch.setattr(staging._Journal, "discard", lambda self: None)
+        patch.setattr(staging, "TOGETHER", 2)
         with pytest.raises(Exception, match="broke"):
             stage(layout, source, found, process=lock.name)
     assert list(layout.runs.rglob("*.rcj"))

@@ -307,8 +307,8 @@ class Lane:
         return "finished"
 
     def _pace_batches(self, seconds: float) -> None:
-        if seconds < FAST:
-            self._batch = min(LARGEST_BATCH, self._batch * 2)
+        if seconds < FAST:  # each batch costs the disk a few waits
+            self._batch = min(LARGEST_BATCH, self._batch * (2 if seconds > FAST / 5 else 8))
         elif seconds > SLOW:
             self._batch = max(1, self._batch // 2)
 

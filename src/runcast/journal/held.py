@@ -24,7 +24,7 @@ import msgspec
 from runcast.journal.blobs import CHUNK, Blobs
 from runcast.journal.fileops import write_atomically
 from runcast.journal.layout import make_private
-from runcast.records import FileRef, Record, files_of
+from runcast.records import FileRef, Metrics, Record, files_of
 
 FICLONE = 0x40049409
 """``ioctl`` of Linux that makes one file share another's blocks (linux/fs.h)."""
@@ -159,7 +159,7 @@ def digest(files: list[FileRef]) -> str:
 
 def held_bytes(record: Record) -> int:
     """How many bytes `settle` may have to read for this record."""
-    return sum(file.size for file in files_of(record) if file.held)
+    return 0 if type(record) is Metrics else sum(file.size for file in files_of(record) if file.held)
 
 
 def settle(record: _R, blobs: Blobs) -> _R:
@@ -170,7 +170,7 @@ def settle(record: _R, blobs: Blobs) -> _R:
     Raises:
         OSError: a snapshot cannot be read, or the disk is full.
     """
-    if not any(file.held for file in files_of(record)):
+    if type(record) is Metrics or not any(file.held for file in files_of(record)):
         return record
     changes: dict[str, Any] = {}
     if getattr(record, "file", None) is not None:

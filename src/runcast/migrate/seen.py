@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from runcast import codec
 from runcast.journal import JournalReader
 from runcast.records import Metrics, Note, Params, Record, RunFinished, RunStarted, System, Tags, split
+
+_Points = TypeVar("_Points", bound=Metrics | System)
 
 
 class Points:
@@ -103,7 +105,7 @@ class Seen:
     def fresh(self, record: Record) -> Record | None:
         """What of a record is not in the journal yet; None where all of it is."""
         if isinstance(record, (Metrics, System)):
-            return self._fresh_points(record)
+            return self.fresh_points(record)
         if isinstance(record, RunStarted):
             return None if self.started is not None else record
         parts = [part for part in split(record) if self._is_new(part)]
@@ -135,7 +137,8 @@ class Seen:
         """Whether a part was taken for one that is in the journal, and so was not written again."""
         return _content(part) in self._others
 
-    def _fresh_points(self, record: Metrics | System) -> Record | None:
+    def fresh_points(self, record: _Points) -> _Points | None:
+        """`fresh` for the two kinds that hold points."""
         if not self._points:
             return record
         kind, step = type(record).__name__, record.step if isinstance(record, Metrics) else 0

@@ -26,6 +26,8 @@ from runcast.records import Input, Lost, Metrics, Record, RunFinished, RunStarte
 
 TELL = 5_000
 """Records between two reports of progress."""
+TOGETHER = 100
+"""Records that go to the disk in one call: nobody may read the journal before it is whole."""
 MOST_LOST = 20
 """Things that could not be read which are told by name."""
 
@@ -106,6 +108,14 @@ def _read(
         if number - told >= TELL:
             tell(number - told)
             told = number
+        if type(record) is Metrics:  # nearly all of them
+            points = seen.fresh_points(record)
+            if points is not None:
+                ended = False
+                journal.append(points)
+                staged.added += 1
+                staged.points += len(points.values)
+            continue
         if isinstance(record, Lost):
             staged.losses += record.count
             if len(staged.lost) < MOST_LOST:
@@ -118,8 +128,6 @@ def _read(
             journal.append(msgspec.structs.replace(fresh, of=writer))
         journal.append(fresh)
         staged.added += 1
-        if isinstance(fresh, Metrics):
-            staged.points += len(fresh.values)
     last = seen.reverted()
     for record in last:
         journal.append(record)
@@ -139,6 +147,7 @@ class _Journal:
         self._folder, self._process = layout.journal(run), process
         self._note = layout.run(run) / "staging"
         self._writer: JournalWriter | None = None
+        self._waiting: list[bytes] = []
         self.discard()
         self.seen = Seen.of(JournalReader(self._folder, run=run))
 
@@ -153,10 +162,14 @@ class _Journal:
         Raises:
             OSError: the disk refuses.
         """
-        writer = self._writer
-        if writer is None:
-            writer = self._begin(record)
-        writer.append(codec.encode(record))
+        writer = self._writer or self._begin(record)
+        self._waiting.append(codec.encode(record))
+        if len(self._waiting) >= TOGETHER:
+            self._flush(writer)
+
+    def _flush(self, writer: JournalWriter) -> None:
+        waiting, self._waiting = self._waiting, []
+        writer.append_many(waiting)
         if writer.waiting:  # a live run would wait for the disk; this one can be read again
             raise OSError(errno.ENOSPC, f"{self._folder} cannot be written: free space, then migrate again")
 
@@ -173,6 +186,7 @@ class _Journal:
     def commit(self) -> None:
         """What was appended is whole: it may be delivered."""
         if self._writer is not None:
+            self._flush(self._writer)
             self._writer.close()
             self._note.unlink()
 
@@ -213,8 +227,6 @@ class _Ids:
 
 def _rewritten(record: Record, run: str, ids: _Ids) -> Record:
     """References to the source's runs as references to ours."""
-    if isinstance(record, Metrics):  # nearly all of them
-        return record
     if isinstance(record, RunStarted):
         parent = ids(record.parent) if record.parent else None
         return msgspec.structs.replace(record, run=run, parent=parent, backends={}, base=ids.base)

@@ -17,7 +17,7 @@ from runcast.config import load
 from runcast.errors import ConfigError, JournalError, SourceError
 from runcast.journal import Blobs, JournalReader, Layout, ends, segment_paths, settle
 from runcast.plugins.source import FoundRun, Selection, Source
-from runcast.records import Lost, Record, RunFinished, RunStarted, Status, files_of
+from runcast.records import FileRef, Lost, Metrics, Record, RunFinished, RunStarted, Status, files_of
 
 
 class LocalSource(Source):
@@ -82,6 +82,9 @@ class LocalSource(Source):
         try:
             while records := reader.read():
                 for record in records:
+                    if type(record) is Metrics:  # nearly all of them
+                        yield Metrics(time=record.time, step=record.step, values=record.values)
+                        continue
                     yield from self._carried(run, settle(record, own), own, blobs)
         except JournalError as error:
             raise SourceError(f"run {run.id}: {error}") from error

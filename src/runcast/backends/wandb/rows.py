@@ -14,9 +14,10 @@ do not arrive as they were: W&B's client sends 6.0 as 6 and long integers as flo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from runcast import codec
 
 AXIS = "runcast/step/"
 TIMES = "_runcast"
@@ -30,14 +31,14 @@ class Rows:
     Args:
         state: JSON-like memory, changed in place; begins empty. Values in it are JSON texts, so that it
             can hold what JSON cannot, such as NaN.
-        row: takes a row that is complete: step, time in ns, key → JSON text.
+        row: takes a row that is complete: step, time in ns, key → JSON text; the dict is its own to change.
         axis: takes a key that leaves the common axis, its new axis, and whether the key is new.
     """
 
     def __init__(
         self,
         state: dict[str, Any],
-        row: Callable[[int, int, Mapping[str, str]], None],
+        row: Callable[[int, int, dict[str, str]], None],
         axis: Callable[[str, str, bool], None],
     ) -> None:
         state.setdefault("last", -1)
@@ -109,7 +110,7 @@ class Rows:
         row = self._state["open"]
         if step > self.last:
             row = self._begin(step, time)
-            row["values"] = dict(values)
+            row["values"].update(values)
             _say(row, time, values, exact)
             return True
         if row is None or row["step"] != step or not row["values"].keys().isdisjoint(values):
@@ -154,4 +155,4 @@ def _times(row: Mapping[str, Any]) -> str:
         parts = [[time - base, None, exact]]
     else:
         parts = [[time - base, keys, exact] for time, keys, exact in said]
-    return json.dumps(json.dumps(parts, separators=(",", ":")))
+    return codec.to_json(codec.to_json(parts).decode()).decode()

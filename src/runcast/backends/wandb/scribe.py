@@ -137,6 +137,17 @@ class Scribe:
         return changes
 
     def _metrics(self, record: Metrics) -> list[Change]:
+        names = list(record.values)
+        texts = spelling.numbers(list(record.values.values()))
+        if texts is None or names != list(map(spelling.key, names)):
+            return self._odd_metrics(record)
+        values = dict(zip(names, texts, strict=True))
+        exact = {key: text for key, text in values.items() if text[-2:] == ".0"}
+        self._say_metrics(record, values, exact)
+        return []
+
+    def _odd_metrics(self, record: Metrics) -> list[Change]:
+        """Numbers that are not all finite floats, or names that W&B takes in another spelling."""
         values: dict[str, str] = {}
         exact: dict[str, str] = {}
         changes: list[Change] = []
@@ -144,17 +155,19 @@ class Scribe:
             key, renamed = self.transcript.key(name)
             text, loss = spelling.number(value)
             values[key] = text
-            if renamed:
-                changes += renamed
+            changes += renamed
             if loss:
                 exact[key] = hex(int(value))
                 changes.append(Change(what="degraded", key=name, detail=loss))
             elif text[-2:] == ".0":
                 exact[key] = text
+        self._say_metrics(record, values, exact)
+        return changes
+
+    def _say_metrics(self, record: Metrics, values: dict[str, str], exact: dict[str, str]) -> None:
         if values:
             self._summaries.take(record.step, record.values)
             self.transcript.rows.add(record.step, record.time, values, exact)
-        return changes
 
     def _tags(self, record: Tags) -> list[Change]:
         long: dict[str, str] = {}

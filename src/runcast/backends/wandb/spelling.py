@@ -8,6 +8,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from runcast.names import escape
 
 KEY_LIMIT = 1000
@@ -20,6 +22,7 @@ _RUN = re.compile(r"[:;,#?/'\\\s\x00-\x1f\x7f\ud800-\udfff]")
 _PATH = re.compile(r"[^A-Za-z0-9_.\- ]")
 _WHOLE = re.compile(r"[^A-Za-z0-9_.\-]")
 _INT64 = 1 << 63
+_encode = msgspec.json.Encoder().encode
 
 
 @lru_cache(maxsize=8192)
@@ -80,6 +83,17 @@ def number(value: bool | int | float) -> tuple[str, str | None]:
         return json.dumps(float(value)), "beyond 64 bits: kept as the nearest float"
     except OverflowError:
         return json.dumps(hex(int(value))), "beyond a float's range: kept as hexadecimal text"
+
+
+def numbers(values: list[bool | int | float]) -> list[str] | None:
+    """`number` of finite floats, all at once; None where one is anything else, or very large or small."""
+    if set(map(type, values)) != {float}:
+        return None
+    if len(values) == 1:
+        return [repr(values[0])] if values[0] - values[0] == 0.0 else None
+    texts = _encode(values)
+    # It writes null for what is not finite, and an exponent in another way than Python.
+    return None if b"n" in texts or b"e" in texts else texts[1:-1].decode().split(",")
 
 
 def setting(value: Any) -> tuple[Any, bool]:

@@ -134,12 +134,13 @@ class Transcript:
             values["runcast/lost"] = self.state["lost"]
         return values
 
-    def _row(self, step: int, time: int, values: Mapping[str, str]) -> None:
+    def _row(self, step: int, time: int, values: dict[str, str]) -> None:
         self.state["num"] += 1
         # int / int is rounded once; a float on either side would round the nanoseconds first.
-        stamp, since = time / _SECOND, (time - self._start) / _SECOND
-        own = {"_step": str(step), "_timestamp": repr(stamp), "_runtime": repr(since)}
-        self._add(wandb_log.history(self.state["num"], step, {**values, **own}))
+        values["_step"] = str(step)
+        values["_timestamp"] = repr(time / _SECOND)
+        values["_runtime"] = repr((time - self._start) / _SECOND)
+        self._add(wandb_log.history(self.state["num"], step, values))
 
     def _axis(self, key: str, axis: str, new: bool) -> None:
         self.note({"axes": {key: axis}})

@@ -20,7 +20,6 @@ _ITEM = rb"\x0a" + _SIZE + rb"(([^\x82]+)\x82\x01" + _SIZE + rb"([^\x00-\x1f]+))
 # A row's step stands behind its values, and among them too.
 _STEP = rb"(\x12(?:\x00|[\x02-\x0b]\x08[\x80-\xff]*[\x00-\x7f])|)"
 _find = re.compile(_ITEM + _STEP).findall
-_SIZES = tuple(varint(size) for size in range(1 << 14))
 _MOST_PATHS = 10_000
 _paths: dict[bytes, Path] = {}
 
@@ -61,7 +60,7 @@ def _are(sizes: tuple[bytes, ...], lengths: list[int]) -> bool:
     """Whether these varints are those lengths."""
     if max(lengths) < 0x80:
         return b"".join(sizes) == bytes(lengths)
-    return max(lengths) < len(_SIZES) and list(sizes) == [_SIZES[length] for length in lengths]
+    return list(sizes) == list(map(varint, lengths))
 
 
 def _is_step(field: bytes) -> bool:
