@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +46,14 @@ def test_tags_have_1_to_64_characters(name: str, value: str) -> None:
     """A tag fits, or there is none."""
     tag = spelling.tag(name, value)
     assert tag is None or 1 <= len(tag) <= 64
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=9))
+def test_numbers_spelled_together_are_those_spelled_one_by_one(values: list[float]) -> None:
+    """Each text gives back its number to the bit, and shows a whole one as such where the other does."""
+    texts = spelling.numbers(list(values))
+    if texts is not None:
+        assert [struct.pack("<d", float(text)) for text in texts] == [struct.pack("<d", v) for v in values]
+        alone = [spelling.number(value)[0] for value in values]
+        assert [text.endswith(".0") for text in texts] == [text.endswith(".0") for text in alone]
+        assert [json.loads(text) for text in texts] == [json.loads(text) for text in alone]
