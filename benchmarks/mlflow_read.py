@@ -1,4 +1,4 @@
-"""Reading histories out of MLflow's SQLite: the source's own SQL, against MLflow's client."""
+"""Reading histories out of MLflow's SQLite: the source's own SQL, against MLflow's client; CPU time."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def reading() -> dict[str, float]:
             points,
         )
         connection.commit()
-    began = time.perf_counter()
+    began = time.process_time()
     histories = [len(client.get_metric_history(run, f"k{key}")) for key in range(KEYS)]
-    by_client = sum(histories) / (time.perf_counter() - began)
-    began = time.perf_counter()
+    by_client = sum(histories) / (time.process_time() - began)
+    began = time.process_time()
     source = MlflowSource(f"sqlite:///{path}")
     (found,) = source.runs(Selection())
     records = source.read(found, Blobs(Path("blobs")))
     count = sum(len(record.values) for record in records if isinstance(record, Metrics))
-    by_source = count / (time.perf_counter() - began)
+    by_source = count / (time.process_time() - began)
     if count != sum(histories):
         raise RuntimeError(f"the source gave {count} points, the client {sum(histories)}")
     return {"client": by_client, "source": by_source}
@@ -57,10 +57,10 @@ def rows() -> list[Row]:
     rates = isolated("benchmarks.mlflow_read:reading")
     ratio = rates["source"] / rates["client"]
     return [
-        Row("MlflowClient.get_metric_history", f"{rates['client']:,.0f} points/s"),
+        Row("MlflowClient.get_metric_history", f"{rates['client']:,.0f} points per CPU second"),
         Row(
             "mlflow: source, as records",
-            f"{rates['source']:,.0f} points/s = {ratio:.1f}×",
+            f"{rates['source']:,.0f} points per CPU second = {ratio:.1f}×",
             "≥ 3×",
             ratio >= 3,
         ),

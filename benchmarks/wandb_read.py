@@ -1,4 +1,4 @@
-"""How fast W&B's own file becomes records: as runcast wrote it, and as W&B's client did."""
+"""How fast W&B's own file becomes records: as runcast wrote it, and as W&B's client did. In CPU seconds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from benchmarks.measure import Row, isolated
 
 ROWS = 50_000
-CLIENT_ROWS = 5_000
+CLIENT_ROWS = 20_000
 
 
 def _read(folder: Path) -> tuple[int, float]:
-    """Rows, and rows per second."""
+    """Rows, and rows per CPU second, the best of three readings."""
     from runcast.journal import Blobs
     from runcast.plugins.source import Selection
     from runcast.records import Metrics
@@ -21,13 +21,16 @@ def _read(folder: Path) -> tuple[int, float]:
 
     source = WandbSource(str(folder))
     [found] = source.runs(Selection())
-    began = time.perf_counter()
-    count = sum(isinstance(record, Metrics) for record in source.read(found, Blobs(Path("blobs"))))
-    return count, count / (time.perf_counter() - began)
+    best = 0.0
+    for _ in range(3):
+        began = time.process_time()
+        count = sum(isinstance(record, Metrics) for record in source.read(found, Blobs(Path("blobs"))))
+        best = max(best, count / (time.process_time() - began))
+    return count, best
 
 
 def own(metrics: int) -> float:
-    """Rows per second of a log that runcast's backend wrote."""
+    """Rows per CPU second of a log that runcast's backend wrote."""
     from runcast.plugins.backend import OpenRun
     from runcast.plugins.manager import backend_class
     from runcast.records import Metrics, RunFinished, RunStarted
@@ -56,14 +59,14 @@ def own(metrics: int) -> float:
     return rate
 
 
-def client() -> float:
-    """Rows per second of a log that W&B's client wrote."""
+def client(metrics: int) -> float:
+    """Rows per CPU second of a log that W&B's client wrote."""
     import wandb
 
     settings = wandb.Settings(console="off", x_disable_stats=True, silent=True)
     run = wandb.init(project="bench", mode="offline", settings=settings)
     for step in range(CLIENT_ROWS):
-        run.log({"loss": step / 7}, step=step)
+        run.log({f"train/metric{n}": step / 7 + n for n in range(metrics)}, step=step)
     run.finish()
     wandb.teardown()
     return _read(Path("wandb"))[1]
@@ -71,11 +74,10 @@ def client() -> float:
 
 def rows() -> list[Row]:
     """Lines of the table."""
-    here = "benchmarks.wandb_read:"
     table = []
-    for metrics in (1, 10):
-        rate = isolated(here + "own", metrics)
-        bar, ok = ("≥ 50,000", rate >= 50_000) if metrics == 1 else ("", None)
-        table.append(Row(f"runcast's log, {metrics} per row", f"{rate:,.0f} rows/s", bar, ok))
-    table.append(Row("W&B's client's log, 1 per row", f"{isolated(here + 'client'):,.0f} rows/s"))
+    for who, function in (("runcast's", "own"), ("W&B's client's", "client")):
+        for metrics in (1, 10):
+            rate = isolated(f"benchmarks.wandb_read:{function}", metrics)
+            bar, ok = ("≥ 50,000", rate >= 50_000) if metrics == 1 else ("", None)
+            table.append(Row(f"{who} log, {metrics} per row", f"{rate:,.0f} rows/s", bar, ok))
     return table
