@@ -165,8 +165,30 @@ class Segment:
             raise JournalError(f"cannot read {self.path}: {error.strerror}") from error
 
     def _parse(self, data: bytes) -> None:
+        lines = data.split(b"\n")
+        if self._suspect >= 0 or not self._parse_sound(lines):
+            self._parse_each(lines)
+
+    def _parse_sound(self, lines: list[bytes]) -> bool:
+        """Take lines all of which are records; False where one of them is something else."""
+        whole = [framed for line in lines if (framed := unframe(line, self._seed)) is not None]
+        if len(whole) < len(lines):
+            return False
+        records = codec.decode_many([payload for _, payload in whole])
+        if records is None:
+            return False
+        place, writer, take = self._offset, self.writer, self.parsed.append
+        for line, (seq, _), record in zip(lines, whole, records, strict=True):
+            place += len(line) + 1
+            _set(record, "writer", writer)
+            _set(record, "seq", seq)
+            take((seq, record, place, None))
+        self._offset = place
+        return True
+
+    def _parse_each(self, lines: list[bytes]) -> None:
         place = self._offset
-        for line in data.split(b"\n"):
+        for line in lines:
             after = place + len(line) + 1
             whole = unframe(line, self._seed)
             if whole is not None:
