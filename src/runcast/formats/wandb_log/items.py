@@ -15,8 +15,12 @@ from runcast.formats.wandb_log.wire import read_varint, varint
 Path = str | tuple[str, ...]
 """A name, or the path to a value inside dicts."""
 
-_SIZE = rb"([\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
-_ITEM = rb"\x0a" + _SIZE + rb"(([^\x82]+)\x82\x01" + _SIZE + rb"([^\x00-\x1f]+))"
+_SIZE = rb"[\x80-\xff]?[\x00-\x7f]"
+# A name holds no control characters, else it is spelled in another way. So the search is linear, whatever the
+# bytes are: no two places where an item may begin look at the same text.
+_NAME = _SIZE + rb"[^\x00-\x1f\x82]*"
+_PATH = rb"(\x12" + _NAME + rb"(?:\x12" + _NAME + rb"){0,7}|\x0a" + _NAME + rb")"
+_ITEM = rb"\x0a(" + _SIZE + rb")(" + _PATH + rb"\x82\x01(" + _SIZE + rb")([^\x00-\x1f]+))"
 # A row's step stands behind its values, and among them too.
 _STEP = rb"(\x12(?:\x00|[\x02-\x0b]\x08[\x80-\xff]*[\x00-\x7f])|)"
 _find = re.compile(_ITEM + _STEP).findall

@@ -19,7 +19,7 @@ from runcast.sources.wandb.summary import Changes
 _HISTORY, _SUMMARY, _STATS, _ARTIFACT, _OUTPUT = 2, 3, 7, 8, 13
 _WHOLE = (5, 12, 17, 18, 26)
 """Kinds that say what the run is as a whole, beside the summary."""
-_TOGETHER = 32 << 10
+_TOGETHER = 16 << 10
 """Bytes of rows that are decoded at once."""
 _BAD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
@@ -68,9 +68,13 @@ class LoggedRun:
         self._sizes = {path: path.stat().st_size for path in paths}
         self.files = FolderFiles([path.parent for path in paths])
         self._gathered = _Gathered(id_)
+        change = self._gathered.summary.take
         for path in paths:
             for kind, begin, end, payload in self._said(path):
-                self._gathered.take(kind, begin, end, payload)
+                if kind == _SUMMARY:  # nearly all of them
+                    change(payload[begin:end])
+                else:
+                    self._gathered.take(kind, payload)
         self._printed = self._gathered.printed
         self.about = self._gathered.about()
         status, _ = folder.ending(paths)
@@ -99,28 +103,28 @@ class LoggedRun:
                 yield from self._events(wandb_log.payloads(stream, self._sizes[path]), path)
 
     def _events(self, payloads: Iterator[bytes | wandb_log.Damage], path: Path) -> Iterator[Event]:
-        kind_of = wandb_log.kind_of
+        kind_of, damage = wandb_log.kind_of, wandb_log.Damage
         waiting: list[bytes] = []
         size = 0
         for payload in payloads:
-            event: Iterator[Event] = iter(())
-            if isinstance(payload, wandb_log.Damage):
-                event = self._damage(payload, path)
+            if isinstance(payload, damage):
+                event: Iterator[Event] = self._damage(payload, path)
             else:
                 try:
                     kind, begin, end = kind_of(payload)
                 except ValueError as error:
-                    event = self._damage(wandb_log.Damage(-1, str(error)), path)
-                    kind = 0
-                if kind == _HISTORY:
-                    waiting.append(payload[begin:end])
-                    size += end - begin
-                    if size < _TOGETHER:
+                    event = self._damage(damage(-1, str(error)), path)
+                else:
+                    if kind == _HISTORY:
+                        waiting.append(payload[begin:end])
+                        size += end - begin
+                        if size < _TOGETHER:
+                            continue
+                        event = iter(())
+                    elif kind in (_STATS, _ARTIFACT):
+                        event = _event(wandb_log.entry(payload), path)
+                    else:
                         continue
-                elif kind in (_STATS, _ARTIFACT):
-                    event = _event(wandb_log.entry(payload), path)
-                elif kind:
-                    continue
             yield from _rows(waiting, path)
             waiting, size = [], 0
             yield from event
@@ -198,6 +202,7 @@ class _Gathered:
     """What the records say of the run as a whole, the later ones over the earlier.
 
     Attributes:
+        summary: takes the summary's records.
         printed: whether the script printed anything.
     """
 
@@ -205,7 +210,7 @@ class _Gathered:
         self._id = id_
         self._run = wandb_log.Run(run_id=id_)
         self._config: dict[str, Any] = {}
-        self._summary = Changes()
+        self.summary = Changes()
         self.printed = False
         self._metrics: dict[str, wandb_log.Metric] = {}
         self._environment: dict[str, Any] = {}
@@ -213,11 +218,8 @@ class _Gathered:
         self._exit: wandb_log.Exit | None = None
         self._first = 0
 
-    def take(self, kind: int, begin: int, end: int, payload: bytes) -> None:
-        """One record; see `kind_of`."""
-        if kind == _SUMMARY:
-            self._summary.take(payload[begin:end])
-            return
+    def take(self, kind: int, payload: bytes) -> None:
+        """One record, and its kind; the summary's go into `summary`."""
         self.printed = self.printed or kind == _OUTPUT
         if kind not in _WHOLE:
             return
@@ -248,7 +250,7 @@ class _Gathered:
             id=self._id, entity=run.entity, project=run.project, name=run.name, group=run.group,
             job_type=run.job_type, notes=run.notes, tags=list(run.tags), host=run.host, user=self._username,
             sweep=run.sweep, started=start, ended=ended, config=self._config,
-            summary=self._summary.value(),
+            summary=self.summary.value(),
             defined=[define for metric in self._metrics.values() if (define := _define(metric, start))],
             axes={_plain(m): _dots(m.step_metric) for m in self._metrics.values() if m.step_metric},
             environment=self._environment,

@@ -11,7 +11,7 @@ from runcast.formats.wandb_log.items import Path
 from runcast.formats.wandb_log.wire import data
 
 _SUMMARY = 3
-_TOGETHER = 32 << 10
+_TOGETHER = 16 << 10
 """Bytes of changes that are read at once: one search over many costs a fraction of many searches."""
 
 
