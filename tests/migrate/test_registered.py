@@ -12,7 +12,9 @@ import runcast
 from runcast.migrate import Progress, ids
 from runcast.migrate.contract import plan as foresee
 from runcast.migrate.engine import Plan, migrate, prepare
+from runcast.migrate.page import render
 from runcast.migrate.rollback import rollback
+from runcast.migrate.sketch import Sketches
 from runcast.migrate.verify import verify
 from runcast.plugins import manager
 from runcast.plugins.source import Selection
@@ -71,6 +73,9 @@ def test_a_model_arrives_whole(shelf: Shelf) -> None:
     assert ("best", None, 1, "ada", "") in moves
     assert ("best", 1, 3, "ada", "better") in moves
     assert all(result.ok for result in verify(plan))
+    page = render(plan, list(verify(plan)), Sketches())
+    assert "Registered models" in page
+    assert "1 → 1, 3 → 3" in page
     rows = {row["source"]: row["destination"] for row in ids.rows(plan.manifest) if row["kind"] != "run"}
     assert rows == {"net:1": "net:1", "net:3": "net:3"}
 
