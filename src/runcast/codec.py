@@ -107,7 +107,7 @@ def from_json(data: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        return msgspec.convert(json.loads(data), kind)
+        return msgspec.convert(json.loads(data), kind, str_keys=True)
 
 
 def _each(change: Callable[[Any], Any], value: Any, each: bool) -> Any:
