@@ -141,7 +141,7 @@ def from_json(data: bytes, kind: type[T]) -> T:
     except msgspec.DecodeError:
         import json
 
-        return msgspec.convert(json.loads(data), kind)
+        return msgspec.convert(json.loads(data), kind, str_keys=True)
 
 
 def _each(change: Callable[[Any], Any], value: Any, each: bool) -> Any:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import runcast
 from runcast.journal import Blobs
 from runcast.migrate.content import Content, Uncopied
 from runcast.plugins.manager import source_class
-from runcast.plugins.source import Selection
+from runcast.plugins.source import Selection, Source
 from runcast.sources.local import LocalSource
 
 PLACES = {"local": "there", "mlflow": "sqlite:///{folder}/there.db", "tensorboard": "tb", "wandb": "wandb"}
@@ -33,7 +34,7 @@ DIRECTIONS = tuple(PLACES)
 
 
 def fill(root: Path, runs: int = 5, points: int = 1500) -> None:
-    """Make a source: runs with params, tags, metrics, text and files."""
+    """Make a source: runs with params, tags, metrics, text and files, and a registered model."""
     for number in range(runs):
         run = runcast.start(
             "exp", name=f"r{number}", params={"lr": 0.1 * number}, tags={"n": str(number)},
@@ -46,6 +47,9 @@ def fill(root: Path, runs: int = 5, points: int = 1500) -> None:
         file.write_bytes(os.urandom(1000))
         run.log_artifact(file, name="weights", type="model")
         run.finish(timeout=0)
+    with runcast.registry("local", config={"dir": str(root)}) as registry:
+        for number in range(3):
+            registry.register("net", root / f"file{number}", aliases=["best"], tags={"n": str(number)})
 
 
 def place(folder: Path, dest: str) -> str:
@@ -73,12 +77,21 @@ def digest(folder: Path, dest: str) -> str:
         for run in found:  # every file is there
             for record in source.read(run, Blobs(folder / "copied")):
                 assert record.__struct_config__.tag != "lost", record
-        return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(contents) + models(source)).encode()).hexdigest()
     source = source_class(dest)(place(folder, dest))
     with contextlib.closing(source):
         found = list(source.runs(Selection()))
         contents = [run.name + Content.of(source.read(run, Uncopied())).fingerprint() for run in found]
-    return hashlib.sha256("\n".join(sorted(contents)).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(contents) + models(source)).encode()).hexdigest()
+
+
+def models(source: Source) -> list[str]:
+    """What a source has of registered models, files by their content."""
+    return [
+        f"{model.name}:{v.version} {v.aliases} {v.tags} {[ref.sha256 for ref in source.files(v, Uncopied())]}"
+        for model in source.registered()
+        for v in model.versions
+    ]
 
 
 def kill_some(folder: Path, dest: str, jobs: int, within: float, rng: random.Random) -> bool:
@@ -137,9 +150,10 @@ def soak(root: Path, kills: int, seed: int, directions: tuple[str, ...] = DIRECT
         folder = root / f"{turn:05}-kills"
         folder.mkdir()
         jobs = rng.choice((1, 2))
-        made += sum(kill_some(folder, dest, jobs, length[dest], rng) for _ in range(each))
+        made += sum(kill_some(folder, dest, jobs, length[dest] * 0.8, rng) for _ in range(each))
         finish(folder, dest, jobs)
         assert digest(folder, dest) == clean[dest], f"{dest} differs after kills, seed {seed}: see {folder}"
+        shutil.rmtree(folder)
         turn += 1
     return made
 

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 import runcast
+from runcast.cli import migrating
 from runcast.migrate import Progress, ids
 from runcast.migrate.contract import plan as foresee
 from runcast.migrate.engine import Plan, migrate, prepare
+from runcast.migrate.manifest import Folder, Manifest, ModelEntry
+from runcast.migrate.page import render
 from runcast.migrate.rollback import rollback
+from runcast.migrate.sketch import Sketches
 from runcast.migrate.verify import verify
 from runcast.plugins import manager
 from runcast.plugins.source import Selection
@@ -71,6 +75,9 @@ def test_a_model_arrives_whole(shelf: Shelf) -> None:
     assert ("best", None, 1, "ada", "") in moves
     assert ("best", 1, 3, "ada", "better") in moves
     assert all(result.ok for result in verify(plan))
+    page = render(plan, list(verify(plan)), Sketches())
+    assert "Registered models" in page
+    assert "1 → 1, 3 → 3" in page
     rows = {row["source"]: row["destination"] for row in ids.rows(plan.manifest) if row["kind"] != "run"}
     assert rows == {"net:1": "net:1", "net:3": "net:3"}
 
@@ -240,3 +247,13 @@ def test_taken_back_and_brought_again(shelf: Shelf) -> None:
             (1, ["old"]), (3, ["best", "production"]),
         ]  # fmt: skip
     assert all(result.ok for result in verify(plan))
+
+
+def test_a_manifest_with_hostile_names_is_read_again(tmp_path: Path) -> None:
+    """Numbers of versions are keys, and a name may be no valid Unicode."""
+    entry = ModelEntry(source="n", name="n\udc80", versions={1: 2})
+    kept = Manifest(id="a", source="s", destination="d", created=1, models={"n": entry})
+    folder = Folder(tmp_path, "a")
+    folder.save(kept)
+    assert folder.load() == kept
+    assert migrating.plain(kept)["models"]["n"]["versions"] == {"1": 2}

@@ -114,4 +114,4 @@ def plain(value: Any) -> Any:
     """A struct as JSON-like values."""
     import msgspec
 
-    return msgspec.to_builtins(value)
+    return msgspec.to_builtins(value, str_keys=True)

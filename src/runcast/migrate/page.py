@@ -29,7 +29,8 @@ def render(plan: Plan, verified: Sequence[Verified], sketches: Sketches) -> str:
     manifest = plan.manifest
     body = [
         *_summary(list(manifest.runs.values()), verified),
-        *_runs(plan, {result.source: result for result in verified}),
+        *_runs(plan, {result.source: result for result in verified if result.kind == "run"}),
+        *_models(plan, {result.source: result for result in verified if result.kind != "run"}),
         *_changes(plan),
         *_differences(verified),
         *_curves(plan, sketches),
@@ -43,7 +44,8 @@ def _summary(entries: list[RunEntry], verified: Sequence[Verified]) -> Iterator[
     points = sum(result.points for result in verified)
     same = sum(result.ok for result in verified)
     compared = (
-        f"{same} of {len(verified)} compared runs are the same, {points:,} points of metrics among them"
+        f"{same} of {len(verified)} compared runs and models are the same, {points:,} points of metrics "
+        "among them"
     )
     yield f"<p>{counts or 'no runs'}. {compared if verified else 'Nothing was compared'}.</p>"
 
@@ -67,6 +69,21 @@ def _runs(plan: Plan, verified: dict[str, Verified]) -> Iterator[str]:
             compared,
             shorten(entry.reason, 500),
         )
+        yield _row(cells, differs=wrong)
+    yield "</tbody></table></div>"
+
+
+def _models(plan: Plan, verified: dict[str, Verified]) -> Iterator[str]:
+    entries = plan.manifest.models.values()
+    if not entries:
+        return
+    yield from _head("Registered models", ("there", "here", "state", "versions", "compared", ""))
+    for entry in entries:
+        result = verified.get(entry.source)
+        wrong = entry.state not in ("delivered", "removed") or (result is not None and not result.ok)
+        versions = ", ".join(f"{number} → {there}" for number, there in entry.versions.items())
+        compared = "" if result is None else _compared(result)
+        cells = (entry.source, entry.name, entry.state, versions, compared, shorten(entry.reason, 500))
         yield _row(cells, differs=wrong)
     yield "</tbody></table></div>"
 

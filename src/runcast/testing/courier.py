@@ -95,7 +95,7 @@ class Courier:
 
     def context(self) -> OpenRun:
         """What a backend is told when it opens the run now."""
-        state = msgspec.json.decode(msgspec.json.encode(self.state))
+        state = codec.from_json(codec.to_json(self.state), dict[str, Any])
         return OpenRun(self.id, self.started, self.folder, self.layout.blobs.absolute(), state, self.parent)
 
     def open(self) -> Ref:
@@ -156,7 +156,7 @@ class Courier:
 
     def acknowledge(self) -> None:
         """Save the state as it is now, in one step with the cursor."""
-        saved = msgspec.json.decode(msgspec.json.encode(self._context.state))
+        saved = codec.from_json(codec.to_json(self._context.state), dict[str, Any])
         assert saved == self._context.state, (
             f"run.state does not survive JSON: {self._context.state!r} comes back as {saved!r}"
         )
