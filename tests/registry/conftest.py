@@ -16,13 +16,14 @@ import runcast
 from runcast.config import Policy
 from runcast.model_registry import ModelRegistry
 
+from ..backends.mlflow.servers import MlflowServer, free_port
+
 TESTS = Path(__file__).parents[1]
 # The suite runs with importlib's import mode, which adds no path.
-sys.path += [path for path in (str(TESTS), str(TESTS / "backends" / "mlflow")) if path not in sys.path]
+if str(TESTS) not in sys.path:
+    sys.path.append(str(TESTS))
 
-from servers import MlflowServer, free_port  # noqa: E402  # found by the path above
-
-from wandb_server import Server  # noqa: E402  # same
+from wandb_server import Server  # noqa: E402  # found by the path above
 
 SQLITE = "mlflow-sqlite"
 NAMES = ("local", "mlflow", "wandb", pytest.param(SQLITE, marks=pytest.mark.slow))

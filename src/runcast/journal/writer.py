@@ -202,42 +202,6 @@ class JournalWriter:
             raise
         return False
 
-    def append_many(self, payloads: list[bytes]) -> None:
-        """`append` of each in turn, in one call to the kernel where the segment has room for all of them."""
-        with self._lock:
-            if not self._busy and not self._sync:
-                self._busy = True
-                try:
-                    if self._write_many(payloads):
-                        return
-                finally:
-                    self._busy = False
-                    if self._nested:
-                        self._append_nested()
-            for payload in payloads:
-                self.append(payload)
-
-    def _write_many(self, payloads: list[bytes]) -> bool:
-        """Whether all of them are written; else none of them has its number yet."""
-        first = self._seq + 1
-        lines = b"".join([frame(seq, payload, self._seed) for seq, payload in enumerate(payloads, first)])
-        if len(lines) > self._room and not self._more_room(len(lines)):
-            return False
-        try:
-            if self._write(self._fd, lines) == len(lines):
-                self._seq += len(payloads)
-                self._room -= len(lines)
-                return True
-            self._abandon()  # its end is torn, so they come again in the next segment
-        except OSError:
-            self._abandon()
-        except BaseException:  # Ctrl-C: nobody knows what is whole
-            for payload in payloads if self._seq < first else ():
-                self._ring.push(payload, expendable=False)
-            self._abandon()
-            raise
-        return False
-
     def _append_nested(self) -> None:
         while True:
             try:  # a handler that comes right now may take them first
