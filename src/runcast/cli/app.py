@@ -41,6 +41,7 @@ COMMANDS = (
     Command("verify", "runcast.cli.verify", "verify_command", "Compare a migration with its source."),
     Command("migrations", "runcast.cli.migrations", "migrations_command", "List what was migrated."),
     Command("rollback", "runcast.cli.migrations", "rollback_command", "Take a migration back."),
+    Command("export", "runcast.cli.export", "export_command", "Runs as one file, to keep or to hand on."),
     Command("gc", "runcast.cli.gc", "gc_command", "What takes room and nothing needs; remove it."),
     Command("registry", "runcast.cli.registry", "app", "Model versions: register, promote, roll back."),
     Command("select", "runcast.cli.select", "select_command", "Which trackers fit you, and why."),

@@ -1,4 +1,4 @@
-"""Runcast's own journals as a source: ``local:`` is the configured folder, ``local:PATH`` another.
+"""Runcast's own journals: ``local:`` is the configured folder, ``local:PATH`` another one, or an archive.
 
 The journal is what was said, so nothing has to be guessed: records come back as they are, without their
 writers, in the order in which a courier would have delivered them. A folder may also be one that another
@@ -8,6 +8,7 @@ machine wrote; it is only read, and content of files is copied by its digest.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import FileRef, Lost, Metrics, Record, RunFinished, RunStarted, Status, files_of
 from runcast.registries import reading
 from runcast.registries.local import LocalRegistry
+from runcast.sources.archive import Archive
 
 
 class LocalSource(Source):
@@ -31,22 +33,42 @@ class LocalSource(Source):
     def __init__(self, address: str) -> None:
         super().__init__(address)
         if address:
-            self._layout = Layout(Path(address).expanduser().absolute())
+            self._place = Path(address).expanduser().absolute()
         else:
             config = load({})
-            self._layout = Layout(config.base / config.settings.dir)
+            self._place = config.base / config.settings.dir
 
     @property
     def identity(self) -> str:
-        """The directory's real path."""
-        return str(self._layout.root.resolve())
+        """The directory's real path, or the archive's."""
+        return str(self._place.resolve())
+
+    @cached_property
+    def _archive(self) -> Archive | None:
+        return Archive(self._place) if self._place.is_file() else None
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(self._place if self._archive is None else self._archive.root)
+
+    def _have(self, *starts: str) -> None:
+        """Have members of the archive unpacked; a folder has everything."""
+        if self._archive is not None:
+            for start in starts:
+                self._archive.unpack(start)
+
+    def close(self) -> None:
+        """Remove what was unpacked."""
+        archive = self.__dict__.pop("_archive", None)
+        self.__dict__.pop("_layout", None)
+        if archive is not None:
+            archive.close()
 
     def runs(self, selection: Selection) -> Iterator[FoundRun]:
         """Every run that has a first record, oldest first."""
+        self._have("runs/")
         if not self._layout.runs.is_dir():
-            raise ConfigError(
-                f"{self._layout.root} is no runcast folder: it has no runs/; see `runcast doctor`"
-            )
+            raise ConfigError(f"{self._place} is no runcast folder: it has no runs/; see `runcast doctor`")
         found = [run for id_ in self._layout.run_ids() if (run := self._found(id_)) is not None]
         yield from sorted(filter(selection.has, found), key=lambda run: (run.started or 0, run.id))
 
@@ -78,8 +100,9 @@ class LocalSource(Source):
 
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """The journal's records, with every file copied into `blobs`."""
+        self._have(f"runs/{run.id}/", "blobs/held/")
         if not segment_paths(self._layout.journal(run.id)):
-            raise SourceError(f"there is no run {run.id!r} in {self._layout.root}: `runcast runs` lists them")
+            raise SourceError(f"there is no run {run.id!r} in {self._place}: `runcast runs` lists them")
         own = Blobs(self._layout.blobs)
         reader = JournalReader(self._layout.journal(run.id), run=run.id)
         try:
@@ -96,10 +119,12 @@ class LocalSource(Source):
 
     def registered(self) -> Iterator[RegisteredModel]:
         """Every model of the folder's registry."""
+        self._have("registry.db")
         yield from reading.models(self._registry)
 
     def files(self, version: ModelVersion, blobs: Blobs) -> list[FileRef]:
         """The version's files, copied by their digests."""
+        self._have("registry.db", *(f"blobs/{digest[:2]}/{digest}" for digest in version.files.values()))
         return reading.files(self._registry, version, blobs)
 
     @property
@@ -109,8 +134,10 @@ class LocalSource(Source):
     def _carried(self, run: FoundRun, record: Record, own: Blobs, blobs: Blobs) -> Iterator[Record]:
         """The record without its writer, after its files; a `Lost` for each that is gone."""
         for file in files_of(record):
-            if file.sha256 and not file.uri and (problem := _carry(file, own, blobs)):
-                yield Lost(time=record.time, key=file.path, reason=problem)
+            if file.sha256 and not file.uri:
+                self._have(f"blobs/{file.sha256[:2]}/{file.sha256}")
+                if problem := _carry(file, own, blobs):
+                    yield Lost(time=record.time, key=file.path, reason=problem)
         record = msgspec.structs.replace(record, writer="", seq=0)
         if isinstance(record, RunStarted):
             origin = record.origin or {"tracker": "local", "id": run.id, "url": self.identity, "extra": {}}
