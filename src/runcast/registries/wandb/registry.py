@@ -69,14 +69,16 @@ class WandbRegistry(Moving):
         return api.artifact(f"{place}/{name}:v{version}")
 
     def register(self, candidate: Candidate) -> ModelVersion:
-        """Upload, write the facts down, then link: what is linked always says what it is."""
+        """Upload with the facts, then link: what is linked always says what it is."""
         if (found := self._known(candidate)) is not None:
             return found
         with client.translated(self.options):
             api, place = self._api()
             entity = self._owner[0] if self._owner else ""
-            artifact = uploaded(api, self.options, entity, candidate)
-            self._write(artifact, candidate.name, {"facts": _facts(candidate)})
+            facts = {"facts": _facts(candidate)}
+            artifact = uploaded(api, self.options, entity, candidate, self._merged({}, candidate.name, facts))
+            if "facts" not in self._own(artifact, candidate.name):  # a run of the user's has logged it
+                self._write(artifact, candidate.name, facts)
             artifact.link(f"{place}/{candidate.name}")
         found = self._known(candidate)
         assert found is not None  # noqa: S101  # it has just been made
@@ -173,17 +175,23 @@ class WandbRegistry(Moving):
 
     def _write(self, member: Any, name: str, more: Mapping[str, Mapping[str, Any]]) -> None:
         """Merge into what runcast knows of a version."""
-        own = self._own(member, name)
-        for part, values in more.items():
-            own[part] = {**own.get(part, {}), **values}
-        metadata = dict(member.metadata or {})
-        metadata[KEY] = {**(metadata.get(KEY) or {}), f"{self.options.registry}/{name}": own}
+        metadata = self._merged(member.metadata or {}, name, more)
         # Past the property, which warns on the terminal that a link's metadata are its source's.
         source = member if not member.is_link else _source(member, self._api()[0])
         source.metadata = metadata
         if source is not member:
             source.description = member.description
         source.save()
+
+    def _merged(
+        self, metadata: Mapping[str, Any], name: str, more: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        every = metadata.get(KEY) or {}
+        place = f"{self.options.registry}/{name}"
+        own = dict(every.get(place) or {})
+        for part, values in more.items():
+            own[part] = {**own.get(part, {}), **values}
+        return {**metadata, KEY: {**every, place: own}}
 
     def _version(self, name: str, member: Any) -> ModelVersion:
         own = self._own(member, name)

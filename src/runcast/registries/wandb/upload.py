@@ -15,7 +15,9 @@ _JOB = "register"
 _CARRIER = "runcast-"
 
 
-def uploaded(api: Any, options: WandbOptions, entity: str, candidate: Candidate) -> Any:
+def uploaded(
+    api: Any, options: WandbOptions, entity: str, candidate: Candidate, metadata: dict[str, Any]
+) -> Any:
     """The artifact that holds the candidate's files.
 
     Args:
@@ -23,8 +25,10 @@ def uploaded(api: Any, options: WandbOptions, entity: str, candidate: Candidate)
         options: of the backend.
         entity: who owns the project.
         candidate: what is to be registered.
+        metadata: of a new artifact: there from the first moment, so that of two processes that register the
+            same at once neither writes over what the other has written since.
     """
-    draft = _draft(candidate)
+    draft = _draft(candidate, metadata)
     project = options.project or spelling.project(candidate.experiment or _PROJECT)
     if (ref := candidate.refs.get("wandb")) and (
         own := _logged(api, f"{entity}/{project}/{ref}", draft.digest)
@@ -57,10 +61,10 @@ def is_carrier(run: Any) -> bool:
     return str(run.id).startswith(_CARRIER) and run.jobType == _JOB
 
 
-def _draft(candidate: Candidate) -> Any:
+def _draft(candidate: Candidate, metadata: dict[str, Any]) -> Any:
     import wandb
 
-    draft = wandb.Artifact(f"{candidate.name}.{candidate.identity[:12]}", type=_TYPE)
+    draft = wandb.Artifact(f"{candidate.name}.{candidate.identity[:12]}", type=_TYPE, metadata=metadata)
     for path, file in sorted(candidate.files.items()):
         draft.add_file(str(file), name=path, policy="immutable")
     return draft
