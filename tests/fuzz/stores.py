@@ -6,12 +6,15 @@ What a source may do with damage is in `runcast.plugins.source.Source`: raise `S
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runcast.backends.mlflow import MlflowBackend
 from runcast.backends.tensorboard import TensorBoardBackend
 from runcast.backends.wandb import WandbBackend
 from runcast.errors import ConfigError, SourceError
@@ -19,6 +22,7 @@ from runcast.journal import Blobs, Layout
 from runcast.plugins import Backend
 from runcast.plugins.source import Selection, Source
 from runcast.sources.local import LocalSource
+from runcast.sources.mlflow import MlflowSource
 from runcast.testing import Courier
 from runcast.testing.golden import STORIES
 
@@ -102,6 +106,23 @@ def delivered(backend: type[Backend], folder: str, **options: Any) -> dict[str, 
         store = Path(root, folder)
         files = {p.relative_to(store).as_posix(): p.read_bytes() for p in store.rglob("*") if p.is_file()}
     return {path: content for path, content in files.items() if len(content) < 1 << 20}
+
+
+@cache
+def mlflow() -> dict[str, bytes]:
+    """MLflow's SQLite file, in small pages, of which few are empty: damage hits something."""
+    with tempfile.TemporaryDirectory() as root:
+        path = Path(root, "mlflow.db")
+        path.write_bytes(delivered(MlflowBackend, ".", uri="sqlite:///mlflow.db")["mlflow.db"])
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA page_size = 512")
+            connection.execute("VACUUM")
+        return {"mlflow.db": path.read_bytes()}
+
+
+def from_database(folder: str) -> MlflowSource:
+    """The source of the store in a folder."""
+    return MlflowSource(f"sqlite:///{folder}/mlflow.db")
 
 
 def tensorboard() -> dict[str, bytes]:

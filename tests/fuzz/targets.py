@@ -258,6 +258,7 @@ TARGETS = {
             partial(stores.content, files, ending), stores.in_store(files, ending, source)
         )
         for name, files, ending, source in (
+            ("mlflow-database", stores.mlflow, "mlflow.db", stores.from_database),
             ("tensorboard", stores.tensorboard, "tfevents.1700000000.0123456789abcdef", TensorBoardSource),
             ("tensorboard-own", stores.tensorboard, "/runcast.json", TensorBoardSource),
             ("wandb", stores.foreign, ".wandb", WandbSource),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -330,6 +332,48 @@ def test_damaged_database(database: Callable[..., Path]) -> None:
 
     with pytest.raises((SourceError, ConfigError), match=r"mlflow\.db"):
         list(MlflowSource(f"sqlite:///{path}").runs(Selection()))
+
+
+@noisy
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE sqlite_master SET name = CAST(x'80' AS TEXT), sql = 'broken' WHERE name = 'runs'",
+        "UPDATE runs SET start_time = 'soon'",
+        "UPDATE runs SET name = CAST(x'80' AS TEXT)",
+        "UPDATE metrics SET step = 'x'",
+        "UPDATE spans SET content = '{broken'",
+    ],
+)
+def test_damaged_values_are_told(fluent: Path, tmp_path: Path, damage: str) -> None:
+    """SQLite holds anything anywhere; it is the source's own error, with the place, never another one."""
+    import mlflow
+
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 0.5, step=1)
+        with mlflow.start_span("call"):
+            pass
+    mlflow.flush_trace_async_logging()
+    with contextlib.closing(sqlite3.connect(fluent, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        assert connection.execute(damage).rowcount
+
+    with pytest.raises((SourceError, ConfigError), match=r"mlflow\.db"):
+        read(f"sqlite:///{fluent}", tmp_path)
+
+
+def test_an_unknown_schema_is_refused_and_stays(database: Callable[..., Path], tmp_path: Path) -> None:
+    """MLflow's own client would bring such a database up to date, tables and all; a source only reads."""
+    path = database()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE metrics RENAME COLUMN is_nan TO was_nan")
+        connection.execute("DROP TABLE experiment_tags")
+        connection.commit()
+    before = state(path.parent)
+
+    with pytest.raises(ConfigError, match="table metrics has no is_nan; start"):
+        list(MlflowSource(f"sqlite:///{path}").runs(Selection()))
+    assert state(path.parent) == before
 
 
 def test_no_folder_and_no_run(tmp_path: Path, database: Callable[..., Path]) -> None:

@@ -1,4 +1,4 @@
-"""A server, through MLflow's own client; and databases whose tables only that knows."""
+"""A server, through MLflow's own client."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from runcast.backends.mlflow.uris import Store
 from runcast.errors import ConfigError, SourceError
 
 _CHUNK = 10_000
+_DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter from its own text on what is wrong
 
 
 class Database:
@@ -55,7 +56,7 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except _DAMAGED as error:
             raise SourceError(
                 f"{self._store.shown} is damaged or busy ({error}); see PRAGMA integrity_check"
             ) from error
@@ -80,7 +81,7 @@ def _sqlite(path: Path) -> sqlite3.Connection:
             f"file:{quote(str(path))}?mode=ro", uri=True, timeout=20, check_same_thread=False
         )
         connection.execute("select count(*) from sqlite_master").fetchall()
-    except sqlite3.DatabaseError as error:
+    except _DAMAGED as error:
         raise ConfigError(
             f"{path} cannot be read as a SQLite database ({error}): correct the address"
         ) from error

@@ -6,6 +6,7 @@ import hashlib
 import heapq
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import ClassVar
@@ -66,13 +67,7 @@ class MlflowSource(Source):
         place = self._place
         if isinstance(place, Path):
             return FolderReader(place)
-        if place.kind not in ("sqlite", "sql"):
-            return ClientReader(place)
-        reader = SqlReader(place)
-        if reader.fits():
-            return reader
-        reader.close()
-        return ClientReader(place)
+        return SqlReader(place) if place.kind in ("sqlite", "sql") else ClientReader(place)
 
     def runs(self, selection: Selection) -> Iterator[FoundRun]:
         """Every selected run that is not deleted, the oldest first.
@@ -80,10 +75,20 @@ class MlflowSource(Source):
         Raises:
             ConfigError: the store is not there.
         """
-        for run in self._reader.runs(selection.has_experiment, selection.runs):
-            found = self._describe(run)
-            if selection.has(found):
-                yield found
+        with self._sound():
+            for run in self._reader.runs(selection.has_experiment, selection.runs):
+                found = self._describe(run)
+                if selection.has(found):
+                    yield found
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """A damaged database may hold anything anywhere: text where numbers belong, half a JSON."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+            place = mask(self.address)
+            raise SourceError(f"{place} is damaged: {type(error).__name__}: {error}") from error
 
     def _describe(self, run: StoredRun) -> FoundRun:
         looks = (run.name, run.status, run.end, sorted(run.tags.items()), run.points, run.change)
@@ -98,6 +103,10 @@ class MlflowSource(Source):
 
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """One run; as runcast's backend was told it, where that wrote it."""
+        with self._sound():
+            yield from self._read(run, blobs)
+
+    def _read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         stored = self._found.get(run.id)
         if stored is None:
             stored = next(self._reader.runs(lambda name: name == run.experiment, (run.id,)), None)

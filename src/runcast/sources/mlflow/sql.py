@@ -56,7 +56,11 @@ _SPANS = "select content from spans where trace_id = :id order by start_time_uni
 
 
 class SqlReader(Reader):
-    """Reads a database; `fits` says whether it can."""
+    """Reads a database by itself; MLflow's own client would bring an old one up to date, and so change it.
+
+    Raises:
+        ConfigError: it is none of MLflow's, or one whose tables are not known here.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -64,15 +68,18 @@ class SqlReader(Reader):
         if not self._database.columns("alembic_version") or not self._database.columns("runs"):
             self._database.close()
             raise ConfigError(f"{store.shown} is no database of MLflow's: it has no table of runs")
+        for table, needed in _NEEDED.items():
+            if missing := needed - self._database.columns(table):
+                self._database.close()
+                raise ConfigError(
+                    f"{store.shown} is damaged, or of an MLflow not known here: its table {table} has no "
+                    f"{min(missing)}; start that version's `mlflow server` over a copy, and name the server"
+                )
         self._tables = {
             table
             for table in ("inputs", "logged_models", "trace_info", "spans")
             if self._database.columns(table)
         }
-
-    def fits(self) -> bool:
-        """Whether this schema is one that is known here."""
-        return all(needed <= self._database.columns(table) for table, needed in _NEEDED.items())
 
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """See `Reader.runs`."""
@@ -80,7 +87,8 @@ class SqlReader(Reader):
             if experiment(group) and (not ids or id_ in ids):
                 run = StoredRun(
                     id=id_, experiment_id=str(number), experiment=group, name=name or "", status=status,
-                    start=start, end=end, files=place or "", user=user or "",
+                    start=None if start is None else int(start), end=None if end is None else int(end),
+                    files=place or "", user=user or "",
                     tags=self._pairs("tags", "run_uuid", id_),
                 )  # fmt: skip
                 run.points = self._count("metrics", "run_uuid", id_)
