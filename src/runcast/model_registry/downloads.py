@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from runcast.errors import RegistryError, UsageError
 from runcast.journal import Layout, digest, make_private
 from runcast.plugins.registry import ModelVersion, Registry
 from runcast.records import FileRef
+from runcast.registries.reading import sha256_of
 
 
 def download(registry: Registry, version: ModelVersion, target: Path) -> Path:
@@ -66,7 +66,7 @@ def _fetched(registry: Registry, version: ModelVersion, beside: Path) -> Iterato
 
 def _verified(version: ModelVersion, raw: Path, draft: Path) -> None:
     problems: list[str] = []
-    there = {path: (file, _sha256(file)) for path, file in walk(raw.resolve(), problems)}
+    there = {path: (file, sha256_of(file)) for path, file in walk(raw.resolve(), problems)}
     if problems:
         raise RegistryError(f"{version} ({version.registry}) has files that cannot be kept: {problems[0]}")
     if not version.files:
@@ -92,11 +92,3 @@ def _verified(version: ModelVersion, raw: Path, draft: Path) -> None:
         target = draft / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(places[sha], target)
-
-
-def _sha256(file: Path) -> str:
-    sha = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            sha.update(chunk)
-    return sha.hexdigest()

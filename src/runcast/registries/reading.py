@@ -46,7 +46,7 @@ def files(registry: Registry, version: ModelVersion, blobs: Blobs) -> list[FileR
         if not version.files:
             return [_keep(name, path, blobs) for name, path in kept.items()]
         # A tracker may hold a file under another name, and has files of its own beside ours.
-        places = {_sha256(path): path for path in kept.values()}
+        places = {sha256_of(path): path for path in kept.values()}
         if gone := sorted(name for name, sha in version.files.items() if sha not in places):
             raise SourceError(f"{version} ({registry.name}): {gone[0]} is damaged or missing in the registry")
         return [_keep(name, places[sha], blobs) for name, sha in sorted(version.files.items())]
@@ -57,7 +57,8 @@ def _keep(name: str, path: Path, blobs: Blobs) -> FileRef:
     return FileRef(path=name, sha256=sha, size=size)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Digest of a file's content, 64 hex digits; at most a chunk of it is in memory."""
     sha = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
