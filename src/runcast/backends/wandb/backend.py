@@ -91,7 +91,7 @@ class WandbBackend(Backend):
         _check_steps(batch)
         before = copy.deepcopy(self._run.state)
         try:
-            changes = [change for record in batch for change in self._scribe.take(record)]
+            changes = self._scribe.take(batch)
             self._scribe.settle()
             self._write()
         except BaseException as error:

@@ -15,15 +15,17 @@ do not arrive as they were: W&B's client sends 6.0 as 6 and long integers as flo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from runcast import codec
+from runcast.backends.wandb import spelling
+from runcast.backends.wandb.row import Row
+from runcast.records import Metrics
 
 AXIS = "runcast/step/"
 TIMES = "_runcast"
 """W&B's UI draws no charts of columns that begin with an underscore."""
-_SECOND = 10**9
 LARGEST = 2**63 - 2**40
 """Rows are numbered in 64 bits, and many must still come after one of any step that is allowed."""
 
@@ -32,45 +34,55 @@ class Rows:
     """Turns records into rows.
 
     Args:
-        state: JSON-like memory, changed in place; begins empty. Values in it are JSON texts, so that it
-            can hold what JSON cannot, such as NaN.
-        row: takes a row that is complete: step, time in ns, key → JSON text; the dict is its own to change.
+        state: JSON-like memory, written by `save`; begins empty. Values in it are JSON texts, so that it can
+            hold what JSON cannot, such as NaN.
+        give: takes rows that are complete.
         axis: takes a key that leaves the common axis, its new axis, and whether the key is new.
+
+    Attributes:
+        summary: key → JSON text of its last value.
     """
 
     def __init__(
         self,
         state: dict[str, Any],
-        row: Callable[[int, int, dict[str, str]], None],
+        give: Callable[[list[Row]], None],
         axis: Callable[[str, str, bool], None],
     ) -> None:
         state.setdefault("last", -1)
         state.setdefault("open", None)
-        state.setdefault("axes", {})
-        state.setdefault("summary", {})
-        state.setdefault("count", 0)
+        self._axes: dict[str, str] = state.setdefault("axes", {})
+        self.summary = {key: text.encode() for key, text in state.setdefault("summary", {}).items()}
+        self._given: int = state.setdefault("count", 0) - (state["open"] is not None)
         self._state = state
-        self._row = row
+        self._give = give
         self._axis = axis
+        self.restore(state)
 
-    @property
-    def summary(self) -> Mapping[str, str]:
-        """Every key's last value."""
-        summary: Mapping[str, str] = self._state["summary"]
-        return summary
+    def restore(self, held: Mapping[str, Any]) -> None:
+        """Go back to a last step and an open row, as `save` put them into the memory."""
+        self._last: int = held["last"]
+        self._row = None if held["open"] is None else Row.restored(held["open"])
+
+    def save(self) -> None:
+        """Bring the memory up to date."""
+        row = None if self._row is None else self._row.saved()
+        summary = {key: text.decode() for key, text in self.summary.items()}
+        self._state.update(last=self._last, open=row, count=self.count, summary=summary)
 
     @property
     def last(self) -> int:
         """Step of the last row, the open one included; -1 before the first."""
-        row = self._state["open"]
-        return int(row["step"] if row else self._state["last"])
+        return self._row.step if self._row is not None else self._last
 
     @property
     def count(self) -> int:
         """How many rows there are, the open one included."""
-        return int(self._state["count"])
+        return self._given + (self._row is not None)
 
-    def add(self, step: int, time: int, values: dict[str, str], exact: dict[str, str] | None = None) -> None:
+    def add(
+        self, step: int, time: int, values: dict[str, bytes], exact: dict[str, str] | None = None
+    ) -> None:
         """Put values at a step.
 
         Args:
@@ -78,7 +90,7 @@ class Rows:
             values: key → JSON text.
             exact: of numbers, those that W&B would change, as text; None where they are no numbers.
         """
-        axes = self._state["axes"]
+        axes = self._axes
         if axes.keys().isdisjoint(values):
             common, own = values, {}
         else:
@@ -92,70 +104,103 @@ class Rows:
                 self._axis(key, name, key not in self.summary)
         if own:
             self._own(step, time, own, exact)
-        self._state["summary"].update(values)
+        self.summary.update(values)
+
+    def extend(self, records: Sequence[Metrics], texts: list[bytes]) -> None:
+        """`add` for each of many records of numbers.
+
+        Args:
+            records: their names are keys.
+            texts: the JSON texts of all of their values, one after the other.
+        """
+        axes, row, last = self._axes, self._row, self.last
+        wholes = iter(spelling.wholes(texts))
+        whole = next(wholes, len(texts))
+        made: list[Row] = []
+        first = begin = end = 0  # record, and text, from which on the summary knows nothing yet
+        for number, record in enumerate(records):
+            values, step, time = record.values, record.step, record.time
+            at, end = end, end + len(values)
+            part = texts[at:end]
+            exact: dict[str, str] = {}
+            while whole < end:
+                exact[list(values)[whole - at]] = texts[whole].decode()
+                whole = next(wholes, len(texts))
+            is_common = not axes or axes.keys().isdisjoint(values)
+            if is_common and last < step <= LARGEST:
+                if row is not None:
+                    made.append(row)
+                row, last = Row(step, time, values, part, [(time, values, exact or None)]), step
+            elif is_common and row is not None and row.step == step and row.cells.keys().isdisjoint(values):
+                row.cells.update(zip(values, part, strict=True))
+                row.said.append((time, values, exact or None))
+                row.time = time
+            else:
+                self._adopt(made, row, records[first:number], texts[begin:at])
+                self.add(step, time, dict(zip(values, part, strict=True)), exact)
+                made, row, last, first, begin = [], self._row, self.last, number + 1, end
+        self._adopt(made, row, records[first:], texts[begin:])
+
+    def _adopt(
+        self, made: list[Row], row: Row | None, records: Sequence[Metrics], texts: list[bytes]
+    ) -> None:
+        """Take over what `extend` has made of some records."""
+        self._row = row
+        if made:
+            self._emit(made)
+        left = dict.fromkeys(chain.from_iterable(record.values for record in records))
+        for name in left:  # in the order in which they came
+            self.summary.setdefault(name, b"")
+        at = len(texts)
+        for record in reversed(records):  # the last one has nearly always all of them
+            values, end = record.values, at
+            at -= len(values)
+            for name, text in zip(values, texts[at:end], strict=True):
+                if name in left:
+                    del left[name]
+                    self.summary[name] = text
+            if not left:
+                break
 
     def flush(self) -> None:
         """Give out the open row."""
-        row = self._state["open"]
-        if row is not None:
-            self._state["open"] = None
-            self._state["last"] = row["step"]
-            self._row(row["step"], row["time"], {**row["values"], TIMES: _times(row)})
+        if self._row is not None:
+            row, self._row = self._row, None
+            self._emit([row])
 
-    def _begin(self, step: int, time: int) -> dict[str, Any]:
+    def _emit(self, rows: list[Row]) -> None:
+        self._given += len(rows)
+        self._last = rows[-1].step
+        self._give(rows)
+
+    def _begin(self, step: int, time: int) -> Row:
         self.flush()
-        row: dict[str, Any] = {"step": step, "time": time, "values": {}, "said": []}
-        self._state["open"] = row
-        self._state["count"] += 1
-        return row
+        self._row = Row(step, time, [], [], [])
+        return self._row
 
-    def _common(self, step: int, time: int, values: dict[str, str], exact: dict[str, str] | None) -> bool:
-        row = self._state["open"]
+    def _common(self, step: int, time: int, values: dict[str, bytes], exact: dict[str, str] | None) -> bool:
+        row = self._row
         if self.last < step <= LARGEST:
             row = self._begin(step, time)
-            row["values"].update(values)
-            _say(row, time, values, exact)
-            return True
-        if row is None or row["step"] != step or not row["values"].keys().isdisjoint(values):
+        elif row is None or row.step != step or not row.cells.keys().isdisjoint(values):
             return False
-        row["values"].update(values)
-        row["time"] = time
-        _say(row, time, values, exact)
+        _put(row, time, values, exact)
         return True
 
-    def _own(self, step: int, time: int, values: dict[str, str], exact: dict[str, str] | None) -> None:
-        columns = {self._state["axes"][key]: str(step) for key in values}
-        row = self._state["open"]
-        held = row["values"] if row else {}
+    def _own(self, step: int, time: int, values: dict[str, bytes], exact: dict[str, str] | None) -> None:
+        columns = {self._axes[key]: b"%d" % step for key in values}
+        row = self._row
+        held = row.cells if row else {}
         if not row or any(k in held for k in values) or any(held.get(a, s) != s for a, s in columns.items()):
             row = self._begin(self.last + 1, time)
-        row["values"].update(values)
-        row["values"].update(columns)
-        row["time"] = time
-        _say(row, time, values, exact)
+        _put(row, time, values, exact)
+        row.cells.update(columns)
 
 
-def whole(time: int) -> int:
-    """A time in ns as W&B's row has it: seconds as a double, cut to whole ns."""
-    return int(time / _SECOND * _SECOND)
-
-
-def _say(row: dict[str, Any], time: int, values: Mapping[str, str], exact: dict[str, str] | None) -> None:
+def _put(row: Row, time: int, values: dict[str, bytes], exact: dict[str, str] | None) -> None:
+    row.cells.update(values)
+    row.time = time
     if exact is None:
-        row["mixed"] = True
-        return
-    changed = {key: text for key, text in exact.items() if key in values} if exact else None
-    row["said"].append([time, list(values), changed])
-
-
-def _times(row: Mapping[str, Any]) -> str:
-    """The JSON text of `TIMES`."""
-    said, base = row["said"], whole(row["time"])
-    if len(said) == 1 and "mixed" not in row:
-        time, _, exact = said[0]
-        if not exact:
-            return str(time - base)
-        parts = [[time - base, None, exact]]
+        row.mixed = True
     else:
-        parts = [[time - base, keys, exact] for time, keys, exact in said]
-    return codec.to_json(codec.to_json(parts).decode()).decode()
+        row.said.append((time, list(values), {k: v for k, v in exact.items() if k in values} or None))

@@ -32,6 +32,11 @@ class Summaries:
         others = [each for each in self._state["defined"] if each[0] != record.key]
         self._state["defined"] = [*others, [record.key, record.goal, list(record.summary)]]
 
+    @property
+    def wanted(self) -> bool:
+        """Whether any metric was defined."""
+        return bool(self._state["defined"])
+
     def take(self, step: int, values: Mapping[str, Scalar]) -> None:
         """Numbers at a step, by the names that the script used."""
         if not self._state["defined"]:

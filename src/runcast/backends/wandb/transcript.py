@@ -10,14 +10,19 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from runcast.backends.wandb import spelling
 from runcast.backends.wandb.residual import Residual
-from runcast.backends.wandb.rows import Rows
+from runcast.backends.wandb.row import Row
+from runcast.backends.wandb.rows import TIMES, Rows
 from runcast.formats import wandb_log
 from runcast.plugins import Change
 from runcast.records import Status
 
 _SECOND = 10**9
+_OWN = (TIMES, "_step", "_timestamp", "_runtime")
+_encode = msgspec.json.Encoder().encode
 EXIT_CODES: Mapping[Status, int] = {"finished": 0, "running": 0, "failed": 1, "crashed": 1, "killed": 255}
 
 
@@ -36,14 +41,15 @@ class Transcript:
         for name in ("tags", "renamed", "dicts", "rows"):
             state.setdefault(name, {})
         self.state = state
-        self.rows = Rows(state["rows"], self._row, self._axis)
+        self.rows = Rows(state["rows"], self._rows, self._axis)
         self.from_position = state["bytes"]
         self._start = start
         self._residual = residual
         self._made: list[bytes] = []
 
     def take(self) -> tuple[int, bytes]:
-        """Where the bytes made since the last call belong, and the bytes."""
+        """Where the bytes made since the last call belong, and the bytes; the memory is up to date then."""
+        self.rows.save()
         made = self.from_position, b"".join(self._made)
         self._made, self.from_position = [], self.state["bytes"]
         return made
@@ -51,10 +57,10 @@ class Transcript:
     def say(self, entry: wandb_log.Entry) -> None:
         """One record."""
         self.state["num"] += 1
-        self._add(wandb_log.encode(entry, self.state["num"]))
+        self._add([wandb_log.encode(entry, self.state["num"])])
 
-    def _add(self, payload: bytes) -> None:
-        framed = wandb_log.frame(payload, self.state["bytes"])
+    def _add(self, payloads: list[bytes]) -> None:
+        framed = b"".join(wandb_log.frames(payloads, self.state["bytes"]))
         self.state["bytes"] += len(framed)
         self._made.append(framed)
 
@@ -110,6 +116,7 @@ class Transcript:
         self.say(wandb_log.Exit(code=EXIT_CODES[status], runtime=runtime))
 
     def _cut_here(self) -> None:
+        self.rows.save()
         rows = self.state["rows"]
         tail = {"bytes": self.state["bytes"], "num": self.state["num"]}
         self.state["tail"] = {**tail, "last": rows["last"], "open": rows["open"]}
@@ -120,7 +127,7 @@ class Transcript:
         if tail is None:
             return
         self.state.update(tail=None, bytes=tail["bytes"], num=tail["num"])
-        self.state["rows"].update(last=tail["last"], open=tail["open"])
+        self.rows.restore(tail)
         # Bytes made in this batch stand, up to the cut; older ones are cut in the file.
         keep = tail["bytes"] - self.from_position
         self._made = [b"".join(self._made)[:keep]] if keep > 0 else []
@@ -134,13 +141,17 @@ class Transcript:
             values["runcast/lost"] = self.state["lost"]
         return values
 
-    def _row(self, step: int, time: int, values: dict[str, str]) -> None:
-        self.state["num"] += 1
+    def _rows(self, rows: list[Row]) -> None:
+        made = list(wandb_log.histories(self.state["num"] + 1, map(self._columns, rows)))
+        self.state["num"] += len(made)
+        self._add(made)
+
+    def _columns(self, row: Row) -> wandb_log.Row:
+        keys, texts = row.columns()
         # int / int is rounded once; a float on either side would round the nanoseconds first.
-        values["_step"] = str(step)
-        values["_timestamp"] = repr(time / _SECOND)
-        values["_runtime"] = repr((time - self._start) / _SECOND)
-        self._add(wandb_log.history(self.state["num"], step, values))
+        timestamp, runtime = row.time / _SECOND, (row.time - self._start) / _SECOND
+        own = [row.times(), b"%d" % row.step, _encode(timestamp), _encode(runtime)]
+        return row.step, keys + _OWN, texts + own, not row.mixed
 
     def _axis(self, key: str, axis: str, new: bool) -> None:
         self.note({"axes": {key: axis}})
@@ -148,5 +159,5 @@ class Transcript:
             self.say(wandb_log.Metric(name=key.replace(".", "\\."), step_metric=axis.replace(".", "\\.")))
 
 
-def _loads(items: Iterable[tuple[str, str]]) -> Iterable[tuple[str, Any]]:
+def _loads(items: Iterable[tuple[str, bytes]]) -> Iterable[tuple[str, Any]]:
     return ((key, json.loads(text)) for key, text in items)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runcast.formats.wandb_log.decode import decode
-from runcast.formats.wandb_log.encode import encode, history
+from runcast.formats.wandb_log.encode import Row, encode, histories
 from runcast.formats.wandb_log.entries import (
     SUMMARIES,
     Artifact,
@@ -32,7 +32,7 @@ from runcast.formats.wandb_log.entries import (
     Summary,
 )
 from runcast.formats.wandb_log.fast import kind_of, leaves, row, rows
-from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame, payloads
+from runcast.formats.wandb_log.framing import BLOCK, FILE_HEADER, Damage, frame, frames, payloads
 
 __all__ = [
     "BLOCK",
@@ -52,6 +52,7 @@ __all__ = [
     "Metric",
     "Other",
     "Output",
+    "Row",
     "Run",
     "Stats",
     "Summary",
@@ -60,7 +61,8 @@ __all__ = [
     "encode",
     "entry",
     "frame",
-    "history",
+    "frames",
+    "histories",
     "kind_of",
     "leaves",
     "payloads",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -12,10 +12,16 @@ from runcast.formats.wandb_log.wire import data, number, text, varint
 
 GOALS: tuple[Literal["", "minimize", "maximize"], ...] = ("", "minimize", "maximize")
 _NUM = b"\x08"
-_SHORT = 32
-"""More bytes than a number's text has."""
+_LONG = 1024
+"""Numbers are shorter, and so are the times of a row made of many records."""
 _HISTORY_TAG = varint(2 << 3 | 2)
+_STEPS = [b"\x12" + varint(size + 1) + b"\x08" for size in range(11)]
+"""What stands before a row's step, by the length of its varint."""
 _VALUE_JSON = varint(16 << 3 | 2)
+
+
+Row = tuple[int, tuple[str, ...], list[bytes], bool]
+"""Step, names, as many JSON texts, and whether none of these is a dict, which is spelled in another way."""
 
 
 def encode(entry: e.Entry, num: int) -> bytes:
@@ -29,54 +35,58 @@ def encode(entry: e.Entry, num: int) -> bytes:
         TypeError, ValueError: a value is not JSON-like, or text holds lone surrogates.
     """
     if isinstance(entry, e.History):
-        return history(num, entry.step, {key: json.dumps(value) for key, value in entry.values.items()})
+        texts = [json.dumps(value).encode() for value in entry.values.values()]
+        return next(histories(num, [(entry.step, tuple(entry.values), texts, False)]))
     field, body = _ENCODERS[type(entry)]
     return number(1, num) + data(field, body(entry))
 
 
-def history(num: int, step: int, values: Mapping[str, str]) -> bytes:
-    """A row's bytes, from names and JSON texts: the fast way for the one kind that there is most of."""
-    # JSON has no raw newline. A dict is spelled in another way, and nearly never there.
-    texts = "\n".join(values.values())
-    if "{" in texts:
-        items = b"".join([_item(key, value) for key, value in values.items()])
-    else:
-        raw = texts.encode().split(b"\n") if values else []
-        items = b"".join(
-            [heads[len(text)] + text for heads, text in zip(_row(tuple(values)), raw, strict=True)]
-        )
-    row = items + data(2, number(1, step))
-    return b"".join((_NUM, varint(num), _HISTORY_TAG, varint(len(row)), row))
+def histories(num: int, rows: Iterable[Row]) -> Iterator[bytes]:
+    """Bytes of many rows, the one kind that there is most of.
+
+    Args:
+        num: number of the first one in the log.
+        rows: what they say.
+    """
+    names: tuple[str, ...] | None = None
+    heads: list[list[Any]] = []
+    for number_, (step, keys, texts, is_plain) in enumerate(rows, num):
+        if keys != names:
+            names, heads = keys, _row(keys)
+        try:
+            items = (
+                [head[len(text)] + text for head, text in zip(heads, texts, strict=True)] if is_plain else []
+            )
+        except (IndexError, TypeError):  # a text that is long, or of a size that is new
+            items = []
+        if not items:
+            items = [_item(key, text) for key, text in zip(keys, texts, strict=True)]
+        at = varint(step)
+        items += _STEPS[len(at)], at
+        row = b"".join(items)
+        yield b"".join((_NUM, varint(number_), _HISTORY_TAG, varint(len(row)), row))
 
 
-def _item(key: str, value: str) -> bytes:
-    if value[:1] == "{":
-        return b"".join([data(1, item) for item in _leaves((key,), json.loads(value))])
-    raw = value.encode()
-    return _heads(key)[len(raw)] + raw
-
-
-class _Heads(dict[int, bytes]):
-    """What stands before a text of so many bytes; a run has the same few sizes in every row."""
-
-    def __init__(self, before: bytes) -> None:
-        self._before = before
-
-    def __missing__(self, size: int) -> bytes:
-        before = self._before + varint(size)
-        head = varint(1 << 3 | 2) + varint(len(before) + size) + before
-        if size < _SHORT:
-            self[size] = head
-        return head
+def _item(key: str, text: bytes) -> bytes:
+    if text[:1] == b"{":
+        return b"".join([data(1, item) for item in _leaves((key,), json.loads(text))])
+    size, heads = len(text), _heads(key)
+    before = _key(key) + varint(size)
+    head = varint(1 << 3 | 2) + varint(len(before) + size) + before
+    if size < _LONG:
+        heads += [None] * (size + 1 - len(heads))
+        heads[size] = head
+    return head + text
 
 
 @lru_cache(maxsize=4096)
-def _heads(key: str) -> _Heads:
-    return _Heads(_key(key))
+def _heads(key: str) -> list[Any]:
+    """What stands before a text of so many bytes; None, or less, for sizes that have not come yet."""
+    return []
 
 
 @lru_cache(maxsize=64)
-def _row(keys: tuple[str, ...]) -> list[_Heads]:
+def _row(keys: tuple[str, ...]) -> list[list[Any]]:
     return [_heads(key) for key in keys]
 
 

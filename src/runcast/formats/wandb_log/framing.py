@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import msgspec
@@ -23,6 +23,7 @@ _WINDOW = 32 * BLOCK
 _CHUNK = struct.Struct("<IHB")
 _unpack, crc32 = _CHUNK.unpack_from, zlib.crc32
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_HEAD, _FULL_CRC = _CHUNK.size, crc32(bytes((_FULL,)))
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -60,6 +61,20 @@ def frame(payload: bytes, position: int) -> bytes:
         if ends:
             return b"".join(out)
         begun, room = True, BLOCK
+
+
+def frames(payloads: Iterable[bytes], position: int) -> list[bytes]:
+    """`frame` of each in turn, in pieces to be joined; nearly every payload is one chunk."""
+    out: list[bytes] = []
+    for payload in payloads:
+        size = len(payload)
+        if position and size <= BLOCK - _HEAD - position % BLOCK:
+            out += _CHUNK.pack(crc32(payload, _FULL_CRC), size, _FULL), payload
+            position += _HEAD + size
+        else:
+            out.append(frame(payload, position))
+            position += len(out[-1])
+    return out
 
 
 def payloads(log: BinaryIO, size: int | None = None, start: int = 0) -> Iterator[bytes | Damage]:
