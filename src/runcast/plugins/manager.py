@@ -7,7 +7,7 @@ the first hook that raises silences the rest.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint
@@ -89,14 +89,8 @@ def backend_class(name: str) -> type[Backend]:
     Raises:
         ConfigError: there is none, or its plugin is broken; the message says which and what to do.
     """
-    manager = _manager(entries())
-    # A plugin is free to name its entry point differently; most do not.
-    for entry in sorted(manager.entries, key=lambda entry: entry.name != name):
-        plugin = manager.load(entry)
-        if name in manager.backends:
-            return manager.backends[name]
-        if entry.name == name == plugin.name and name in BUILTIN:
-            break  # nobody may take a built-in name
+    if (found := _find("backends", name)) is not None:
+        return found
     raise ConfigError(_missing(name))
 
 
@@ -106,8 +100,9 @@ def source_class(name: str) -> type[Source]:
     Raises:
         ConfigError: there is none; the message lists those that there are.
     """
-    plugins()
-    return _found("source", name, _manager(entries()).sources)
+    if (found := _find("sources", name)) is not None:
+        return found
+    raise ConfigError(_unknown("source", name, source_names()))
 
 
 def registry_class(name: str) -> type[Registry]:
@@ -116,8 +111,9 @@ def registry_class(name: str) -> type[Registry]:
     Raises:
         ConfigError: there is none; the message lists those that there are.
     """
-    plugins()
-    return _found("registry", name, _manager(entries()).registries)
+    if (found := _find("registries", name)) is not None:
+        return found
+    raise ConfigError(_unknown("registry", name, registry_names()))
 
 
 def source_names() -> list[str]:
@@ -132,11 +128,24 @@ def registry_names() -> list[str]:
     return sorted(_manager(entries()).registries)
 
 
-def _found(kind: str, name: str, classes: Mapping[str, type[_T]]) -> type[_T]:
-    if name in classes:
-        return classes[name]
-    known = ", ".join(sorted(classes)) or "none"
-    raise ConfigError(f"there is no {kind} {redact_text(name)!r}; known: {known}; see `runcast plugins`")
+def _find(kind: str, name: str) -> type[Any] | None:
+    """A plugin's class, or None; loads no more plugins than needed to find it."""
+    manager = _manager(entries())
+    # A plugin is free to name its entry point differently; most do not.
+    likely = (kind, name)
+    for entry in sorted(manager.entries, key=lambda entry: (entry.name != kind, entry.name != name)):
+        if name in BUILTIN and entry.name not in likely:
+            break  # nobody may take a built-in name
+        manager.load(entry)
+        if name in (offered := getattr(manager, kind)):
+            found: type[Any] = offered[name]
+            return found
+    return None
+
+
+def _unknown(kind: str, name: str, names: Sequence[str]) -> str:
+    known = ", ".join(names) or "none"
+    return f"there is no {kind} {redact_text(name)!r}; known: {known}; see `runcast plugins`"
 
 
 def _missing(name: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from runcast.plugins.hookspecs import hookimpl
 from runcast.plugins.registry import Registry
-from runcast.registries.local import LocalRegistry
-from runcast.registries.mlflow import MlflowRegistry
-from runcast.registries.wandb import WandbRegistry
 
 
 @hookimpl
 def runcast_registries() -> list[type[Registry]]:
     """Every registry that comes with runcast."""
+    # Here, so that one of them can be imported without the others and what they need.
+    from runcast.registries.local import LocalRegistry
+    from runcast.registries.mlflow import MlflowRegistry
+    from runcast.registries.wandb import WandbRegistry
+
     return [LocalRegistry, MlflowRegistry, WandbRegistry]
