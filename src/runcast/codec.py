@@ -47,6 +47,19 @@ def encode_metrics(record: Metrics) -> bytes:
     return payload if payload.find(b"null") < 0 else _encode_slow(record)
 
 
+def encode_many(records: list[Record]) -> list[bytes]:
+    """`encode` of each; fast where all of them are metrics."""
+    if set(map(type, records)) == {Metrics}:
+        try:
+            payloads = list(map(_encode, records))
+        except UnicodeEncodeError:
+            pass
+        else:
+            if b"".join(payloads).find(b"null") < 0:
+                return payloads
+    return list(map(encode, records))
+
+
 def _encode_slow(record: Record) -> bytes:
     plain = {name: getattr(record, name) for name in record.__struct_fields__}
     each = isinstance(record, Metrics)
@@ -78,7 +91,8 @@ def decode_many(payloads: list[bytes]) -> list[Record] | None:
         return None
     if len(records) != len(payloads):
         return None
-    return records if all(_EARLIEST <= record.time <= _LATEST for record in records) else None
+    times = [record.time for record in records]
+    return records if not times or (min(times) >= _EARLIEST and max(times) <= _LATEST) else None
 
 
 def _decode(payload: bytes) -> Record:

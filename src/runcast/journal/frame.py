@@ -12,7 +12,9 @@ never validates. JSON escapes newlines, so a raw newline can only end a line. do
 
 from __future__ import annotations
 
+from binascii import hexlify
 from functools import cache
+from struct import Struct
 from typing import Any
 from zlib import crc32
 
@@ -24,6 +26,8 @@ MAGIC = b"RCJ1"
 FORMAT = 1
 HEAD = 35
 """Bytes before the JSON of a record."""
+_WORD = 1 << 32
+_pack = Struct(">III").pack
 LONGEST = 1 << 30
 """Bytes of a line that readers take; a longer one is damage, such as zeros that a dead machine left."""
 
@@ -92,6 +96,36 @@ def unframe(line: bytes, seed: int) -> tuple[int, bytes] | None:
     if line[:HEAD] != b"%016x %08x %08x " % (seq, len(payload), crc32(payload, seed ^ seq ^ (seq >> 32))):
         return None
     return seq, payload
+
+
+def frame_many(first: int, payloads: list[bytes], seed: int) -> bytes:
+    """`frame` of each in turn, numbered from `first` on."""
+    if first + len(payloads) + max(map(len, payloads), default=0) >> 32:
+        return b"".join([frame(seq, payload, seed) for seq, payload in enumerate(payloads, first)])
+    lines = []
+    for seq, payload in enumerate(payloads, first):
+        numbers = hexlify(_pack(seq, len(payload), crc32(payload, seed ^ seq)), b" ", 4)
+        lines.append(b"00000000%b %b\n" % (numbers, payload))
+    return b"".join(lines)
+
+
+def unframe_many(lines: list[bytes], seed: int) -> tuple[list[int], list[bytes]] | None:
+    """`unframe` of each: the numbers and the JSON; None where one of them is not whole and genuine."""
+    seqs: list[int] = []
+    payloads: list[bytes] = []
+    seq = -1
+    for line in lines:
+        payload, seq = line[HEAD:], seq + 1
+        # Nearly always the next number stands there: what the line has to begin with is made and compared.
+        checked = seq < _WORD and _pack(seq, len(payload), crc32(payload, seed ^ seq))
+        if not checked or line[:HEAD] != b"00000000%b " % hexlify(checked, b" ", 4):
+            whole = unframe(line, seed)
+            if whole is None:
+                return None
+            seq, payload = whole
+        seqs.append(seq)
+        payloads.append(payload)
+    return seqs, payloads
 
 
 def promised(head: bytes) -> int:

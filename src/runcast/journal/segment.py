@@ -11,7 +11,7 @@ import msgspec
 
 from runcast import codec
 from runcast.errors import FormatError, JournalError
-from runcast.journal.frame import HEAD, LONGEST, Header, promised, seed, unframe, unframe_header
+from runcast.journal.frame import HEAD, LONGEST, Header, promised, seed, unframe, unframe_header, unframe_many
 from runcast.records import Record
 
 CHUNK = 1 << 20
@@ -171,14 +171,12 @@ class Segment:
 
     def _parse_sound(self, lines: list[bytes]) -> bool:
         """Take lines all of which are records; False where one of them is something else."""
-        whole = [framed for line in lines if (framed := unframe(line, self._seed)) is not None]
-        if len(whole) < len(lines):
-            return False
-        records = codec.decode_many([payload for _, payload in whole])
-        if records is None:
+        whole = unframe_many(lines, self._seed)
+        records = codec.decode_many(whole[1]) if whole is not None else None
+        if whole is None or records is None:
             return False
         place, writer, take = self._offset, self.writer, self.parsed.append
-        for line, (seq, _), record in zip(lines, whole, records, strict=True):
+        for line, seq, record in zip(lines, whole[0], records, strict=True):
             place += len(line) + 1
             _set(record, "writer", writer)
             _set(record, "seq", seq)

@@ -28,7 +28,7 @@ from zlib import crc32
 
 from runcast import codec
 from runcast.journal.fileops import FileOps, sync_names
-from runcast.journal.frame import Header, frame, frame_header, seed
+from runcast.journal.frame import Header, frame, frame_header, frame_many, seed
 from runcast.journal.layout import make_private
 from runcast.journal.ring import Ring
 from runcast.records import Lost
@@ -184,7 +184,7 @@ class JournalWriter:
     def _write_many(self, payloads: list[bytes]) -> bool:
         """Whether all of them are written; else none of them has its number yet."""
         first = self._seq + 1
-        lines = b"".join([frame(seq, payload, self._seed) for seq, payload in enumerate(payloads, first)])
+        lines = frame_many(first, payloads, self._seed)
         if len(lines) > self._room and not self._more_room(len(lines)):
             return False
         try:

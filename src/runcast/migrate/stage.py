@@ -103,18 +103,18 @@ def _read(
 ) -> Staged:
     """Append what is new, and see that a run that is over ends with its last word."""
     seen, staged, ended = journal.seen, Staged(run=journal.run), False
-    told = 0
+    told = added = points = 0
     for number, record in enumerate(source.read(found, blobs)):
         if number - told >= TELL:
             tell(number - told)
             told = number
         if type(record) is Metrics:  # nearly all of them
-            points = seen.fresh_points(record)
-            if points is not None:
+            new = seen.fresh_points(record)
+            if new is not None:
                 ended = False
-                journal.append(points)
-                staged.added += 1
-                staged.points += len(points.values)
+                journal.append(new)
+                added += 1
+                points += len(new.values)
             continue
         if isinstance(record, Lost):
             staged.losses += record.count
@@ -131,7 +131,8 @@ def _read(
     last = seen.reverted()
     for record in last:
         journal.append(record)
-    staged.added += len(last)
+    staged.added += added + len(last)
+    staged.points = points
     if journal.is_open and seen.ended is not None and (last or not ended):
         # It had ended before what is new was found, and still has.
         journal.append(msgspec.structs.replace(seen.ended, writer="", seq=0))
@@ -147,7 +148,7 @@ class _Journal:
         self._folder, self._process = layout.journal(run), process
         self._note = layout.run(run) / "staging"
         self._writer: JournalWriter | None = None
-        self._waiting: list[bytes] = []
+        self._waiting: list[Record] = []
         self.discard()
         self.seen = Seen.of(JournalReader(self._folder, run=run))
 
@@ -163,13 +164,13 @@ class _Journal:
             OSError: the disk refuses.
         """
         writer = self._writer or self._begin(record)
-        self._waiting.append(codec.encode(record))
+        self._waiting.append(record)
         if len(self._waiting) >= TOGETHER:
             self._flush(writer)
 
     def _flush(self, writer: JournalWriter) -> None:
         waiting, self._waiting = self._waiting, []
-        writer.append_many(waiting)
+        writer.append_many(codec.encode_many(waiting))
         if writer.waiting:  # a live run would wait for the disk; this one can be read again
             raise OSError(errno.ENOSPC, f"{self._folder} cannot be written: free space, then migrate again")
 

@@ -271,10 +271,10 @@ class WandbBackend(Backend):
 
 
 def _check_steps(batch: Sequence[Record]) -> None:
-    for record in batch:
-        if isinstance(record, (Metrics, Media)) and not -_INT64 <= record.step < _INT64:
-            key = record.key if isinstance(record, Media) else ", ".join(list(record.values)[:3])
-            raise Reject(f"wandb: step {record.step} of {json.dumps(key)} is beyond 64 bits")
+    stepped = [record for record in batch if isinstance(record, (Metrics, Media))]
+    for record in [record for record in stepped if not -_INT64 <= record.step < _INT64]:
+        key = record.key if isinstance(record, Media) else ", ".join(list(record.values)[:3])
+        raise Reject(f"wandb: step {record.step} of {json.dumps(key)} is beyond 64 bits")
 
 
 def _disk(error: OSError) -> Reject | Retry:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from runcast import codec
 
 _SECOND = 10**9
+_NONE: Mapping[str, bytes] = {}
 Said = tuple[int, Iterable[str], "dict[str, str] | None"]
 """Of a record in a row: its time in ns, its keys, and of its numbers those that W&B would change, as text."""
 
@@ -36,6 +37,24 @@ class Row:
         if self._cells is None:  # most rows are one record, which needs no dict
             self._cells = dict(zip(self._keys, self._texts, strict=True))
         return self._cells
+
+    def has_room(self, keys: Collection[str], columns: Mapping[str, bytes] = _NONE) -> bool:
+        """Whether keys can join, and columns that may be there, if they say the same."""
+        cells = self.cells
+        if not cells.keys().isdisjoint(keys):
+            return False
+        return not columns or all(cells.get(name, text) == text for name, text in columns.items())
+
+    def put(
+        self, time: int, keys: Collection[str], texts: Iterable[bytes], exact: Mapping[str, str] | None
+    ) -> None:
+        """One more record; `exact` as for `Rows.add`."""
+        self.cells.update(zip(keys, texts, strict=True))
+        self.time = time
+        if exact is None:
+            self.mixed = True
+        else:
+            self.said.append((time, keys, {k: exact[k] for k in keys if k in exact} if exact else None))
 
     def columns(self) -> tuple[tuple[str, ...], list[bytes]]:
         """Keys, and as many JSON texts."""

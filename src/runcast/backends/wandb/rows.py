@@ -131,14 +131,22 @@ class Rows:
                 if row is not None:
                     made.append(row)
                 row, last = Row(step, time, values, part, [(time, values, exact or None)]), step
-            elif is_common and row is not None and row.step == step and row.cells.keys().isdisjoint(values):
-                row.cells.update(zip(values, part, strict=True))
-                row.said.append((time, values, exact or None))
-                row.time = time
-            else:
+                continue
+            columns: dict[str, bytes] = {}
+            if not is_common and axes.keys() >= values.keys():
+                columns = dict.fromkeys([axes[key] for key in values], b"%d" % step)
+                if row is None or not row.has_room(values, columns):
+                    made += [row] if row is not None else []
+                    last += 1
+                    row = Row(last, time, [], [], [])
+            elif not is_common or row is None or row.step != step or not row.has_room(values):
                 self._adopt(made, row, records[first:number], texts[begin:at])
                 self.add(step, time, dict(zip(values, part, strict=True)), exact)
                 made, row, last, first, begin = [], self._row, self.last, number + 1, end
+                continue
+            row.put(time, values, part, exact)
+            if columns:
+                row.cells.update(columns)
         self._adopt(made, row, records[first:], texts[begin:])
 
     def _adopt(
@@ -182,25 +190,15 @@ class Rows:
         row = self._row
         if self.last < step <= LARGEST:
             row = self._begin(step, time)
-        elif row is None or row.step != step or not row.cells.keys().isdisjoint(values):
+        elif row is None or row.step != step or not row.has_room(values):
             return False
-        _put(row, time, values, exact)
+        row.put(time, values, values.values(), exact)
         return True
 
     def _own(self, step: int, time: int, values: dict[str, bytes], exact: dict[str, str] | None) -> None:
         columns = {self._axes[key]: b"%d" % step for key in values}
         row = self._row
-        held = row.cells if row else {}
-        if not row or any(k in held for k in values) or any(held.get(a, s) != s for a, s in columns.items()):
+        if row is None or not row.has_room(values, columns):
             row = self._begin(self.last + 1, time)
-        _put(row, time, values, exact)
+        row.put(time, values, values.values(), exact)
         row.cells.update(columns)
-
-
-def _put(row: Row, time: int, values: dict[str, bytes], exact: dict[str, str] | None) -> None:
-    row.cells.update(values)
-    row.time = time
-    if exact is None:
-        row.mixed = True
-    else:
-        row.said.append((time, list(values), {k: v for k, v in exact.items() if k in values} or None))

@@ -52,6 +52,8 @@ class PointDecoder:
                 byte = payload[11]
                 if byte <= 0x7F:  # `read_varint`, without the call
                     step, at = step + (byte << 7) - 0x80, 12
+                elif payload[12] <= 0x7F:
+                    step, at = step + (byte << 7) + (payload[12] << 14) - 0x4080, 13
                 else:
                     step, at = read_varint(payload, 10)
                     step = signed(step)
