@@ -73,8 +73,8 @@ def mlflow_client(count: int = POINTS) -> float:
     return (len(points) - 1000) / (time.perf_counter() - began)
 
 
-def wandb_client(count: int = POINTS) -> float:
-    """Offline ``run.log``, one call per row: the client has no batch path."""
+def wandb_client(count: int = POINTS, each: bool = False) -> float:
+    """Offline ``run.log``, one call per row, or for `each` value: the client has no batch path."""
     import wandb
 
     run = wandb.init(
@@ -83,7 +83,8 @@ def wandb_client(count: int = POINTS) -> float:
     records = _records(count)
     began = time.perf_counter()
     for record in records:
-        run.log(record.values, step=record.step)
+        for values in [{key: value} for key, value in record.values.items()] if each else [record.values]:
+            run.log(values, step=record.step)
     run.finish()
     took = time.perf_counter() - began
     wandb.teardown()
