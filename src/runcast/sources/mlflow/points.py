@@ -42,10 +42,15 @@ class Row(NamedTuple):
 def plain(points: Iterable[Point], name: Callable[[str], str]) -> Iterator[Metrics]:
     """Points of one time and step as one record, and each further one of the same key as one more."""
     for (ms, step), group in groupby(points, _moment):
-        yield from _layers(ms, step, ((name(key), value) for _, _, key, value in group))
+        yield from _layers(ms, step, [(name(key), value) for _, _, key, value in group])
 
 
-def _layers(ms: int, step: int, values: Iterable[tuple[str, float]]) -> Iterator[Metrics]:
+def _layers(ms: int, step: int, values: list[tuple[str, float]]) -> Iterator[Metrics]:
+    together: dict[str, bool | int | float] = dict(values)
+    if len(together) == len(values):  # nearly always: no name twice
+        if together:
+            yield Metrics(time=ms * _MS, step=step, values=together)
+        return
     layers: list[dict[str, bool | int | float]] = []
     depth: dict[str, int] = {}
     for key, value in values:
@@ -77,9 +82,8 @@ def said(
         if there is not None and there[0] == here[0]:
             yield from _matched(found, list(there[1]))
             there = next(known, None)
-        yield from _layers(
-            ms, step, ((name(key), value) for key, values in found.items() for value in values)
-        )
+        left = [(name(key), value) for key, values in found.items() for value in values]
+        yield from _layers(ms, step, left)
         here = next(stored, None)
 
 
