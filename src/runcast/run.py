@@ -150,9 +150,10 @@ class Run(RunFiles, RunTraces):
         plain, problems = normalize.tags(tags)
         self._say(lambda now: Tags(time=now, values=self._redacted(plain)), bool(plain), problems)
 
-    def set_note(self, text: str) -> None:
-        """Describe the run in prose; the last description stays."""
-        self._say(lambda now: Note(time=now, text=redact_text(str(text))), True, [])
+    def set_note(self, text: str | None) -> None:
+        """Describe the run in prose; the last description stays, and None takes it away."""
+        said = "" if text is None else redact_text(str(text))
+        self._say(lambda now: Note(time=now, text=said), True, [])
 
     def child(self, name: str | None = None, **arguments: Any) -> Run:
         """Start a run nested in this one; takes what `runcast.start` takes, experiment excepted."""

@@ -47,6 +47,14 @@ def test_everything_that_is_said_is_recorded_in_order(project: Path) -> None:
     assert finished.status == "finished"
 
 
+def test_a_note_can_be_taken_away(project: Path) -> None:
+    """None is no text that reads "None"."""
+    with runcast.start("exp", notes="why", config=LATER) as run:
+        run.set_note(None)
+
+    assert [note.text for note in of(run, Note)] == ["why", ""]
+
+
 def test_a_call_on_the_module_goes_to_the_current_run(
     project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

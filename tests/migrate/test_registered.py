@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import runcast
 from runcast.cli import migrating
+from runcast.cli.app import build
 from runcast.migrate import Progress, ids
 from runcast.migrate.contract import plan as foresee
 from runcast.migrate.engine import Plan, migrate, prepare
@@ -55,6 +57,17 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 def there(folder: str = "there") -> Any:
     """The destination's registry, as a user opens it."""
     return runcast.registry("local", config={"dir": folder})
+
+
+def test_the_list_has_models_and_versions(shelf: Shelf) -> None:
+    """`runcast migrations` counts them beside the runs, and those that failed."""
+    shelf.put("other", a_version(1, "other"))
+    shelf.gone = {"other:1"}
+    bring("local:there")
+    result = CliRunner().invoke(build("migrations"), ["migrations"])
+    assert result.exit_code == 0
+    (line,) = [line for line in result.output.splitlines() if "toy:shelf" in line]
+    assert line.split()[-7:] == ["2", "delivered", "1", "delivered,", "1", "failed", "2"]
 
 
 def test_a_model_arrives_whole(shelf: Shelf) -> None:

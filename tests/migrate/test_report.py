@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from runcast.cli.app import build
 from runcast.migrate.sketch import CELLS, Sketch
+from runcast.records import Metrics
 
 from .toy import Toy, a_run
 
@@ -34,7 +36,7 @@ def test_one_page_has_both_curves_and_what_went_wrong(toy: Toy, tmp_path: Path) 
     assert "run b broke" in text
     assert "<script" not in text
     assert "://" not in text
-    assert text.count('<path class="line c0"') == text.count('<path class="line c9"') == 3  # 2 metrics, key
+    assert text.count('<path class="line c0"') == text.count('<path class="line c1"') == 3  # 2 metrics, key
     assert page.stat().st_mode & 0o077 == 0
 
 
@@ -44,7 +46,22 @@ def test_the_page_shows_what_differs(toy: Toy, tmp_path: Path) -> None:
     call("migrate", "toy:shelf", "local:there", "--jobs", "1")
     toy.runs_ = {"a": a_run(lr=0.5)}
     call("verify", "toy:shelf", "local:there", "--html", "page.html", code=1)
-    assert "1 differences" in (tmp_path / "page.html").read_text()
+    assert "1 difference<" in (tmp_path / "page.html").read_text()
+
+
+def test_what_needs_a_look_comes_first(toy: Toy, tmp_path: Path) -> None:
+    """A run that differs comes first, its curve is marked, and values that cannot be drawn are counted."""
+    toy.runs_ = {"a": a_run("alpha"), "b": a_run("beta")}
+    toy.runs_["a"].insert(-1, Metrics(time=toy.runs_["a"][-1].time, step=9, values={"x": math.nan}))
+    call("migrate", "toy:shelf", "local:there", "--jobs", "1")
+    toy.runs_["b"] = a_run("beta", points=7)
+    call("verify", "toy:shelf", "local:there", "--html", "page.html", code=1)
+    text = (tmp_path / "page.html").read_text()
+    assert text.index(">name-b<") < text.index(">name-a<")
+    curves = text[text.index("<h2>Curves") :]
+    assert curves.index("name-b") < curves.index("name-a")
+    assert curves.count("differs") == 4  # two metrics, each as a mark and in words
+    assert "1 value is NaN or infinite, and not drawn" in curves
 
 
 def test_old_ids_lead_to_new_ones(toy: Toy, tmp_path: Path) -> None:

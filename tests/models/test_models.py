@@ -1,96 +1,25 @@
-"""`Run.log_model` and `runcast.load_model`, flavor by flavor; and MLflow reading our files by itself."""
+"""`Run.log_model` and `runcast.load_model`, flavor by flavor."""
 
 from __future__ import annotations
 
-import pickle
-import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
-import onnx
-import pandas as pd
 import pytest
 import torch
 import xgboost
-from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 import runcast
 from runcast import catalog
-from runcast.catalog import ArtifactInfo
 
-Begin = Callable[..., runcast.Run]
-rng = np.random.default_rng(0)
-X = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
-Y = (X["a"] > 0).astype(int)
-ARRAY = X.to_numpy("float32")
-
-
-class Doubler:
-    """An object with predict, and state."""
-
-    factor = 2
-
-    def predict(self, rows: Any) -> Any:
-        """Twice the input."""
-        return rows * self.factor
-
-
-class Locked(torch.nn.Linear):
-    """A module that cannot be pickled."""
-
-    def __init__(self) -> None:
-        super().__init__(3, 2)
-        self.lock = threading.Lock()
-
-
-class OwnEstimator(BaseEstimator):
-    """An estimator of the script's own, which skops does not vouch for."""
-
-    def predict(self, rows: Any) -> Any:
-        """The first column."""
-        return np.asarray(rows)[:, 0]
-
-
-def double(rows: Any) -> Any:
-    """A plain function."""
-    return rows * 2
-
-
-def linear() -> torch.nn.Module:
-    """A small module with weights that are no zeros."""
-    torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
-
-
-def doubling() -> onnx.ModelProto:
-    """x → 2·x as a graph."""
-    graph = helper.make_graph(
-        [helper.make_node("Mul", ["x", "two"], ["y"])],
-        "doubling",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])],
-        [numpy_helper.from_array(np.array([2], "float32"), "two")],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-
-
-def logged(run: runcast.Run, name: str = "model") -> ArtifactInfo:
-    """What the catalog knows of the run's last model."""
-    return [info for info in catalog.artifacts(name=name) if info.run == run.id][-1]
-
-
-def reasons(run: runcast.Run) -> str:
-    """Why something was not kept, or only in part."""
-    return " | ".join(loss.reason for loss in catalog.run(run.id).losses())
+from .shelf import ARRAY, Doubler, Locked, X, Y, double, doubling, linear, logged, reasons
 
 
 def test_scikit_learn_comes_back_without_a_question(run: runcast.Run) -> None:
@@ -317,116 +246,3 @@ def test_signatures_may_be_given(run: runcast.Run) -> None:
     assert mlflow.models.ModelSignature.from_dict(theirs.to_dict()) == theirs
     assert logged(run, "odd").model["signature"] is None  # type: ignore[index]
     assert "signature= takes" in reasons(run)
-
-
-def test_a_run_a_path_and_a_stored_artifact_load_too(begin: Begin) -> None:
-    """And a model that the going run loads is its input."""
-    maker = begin("train")
-    maker.log_model(LogisticRegression().fit(X, Y), "m")
-    stored = maker.use_artifact("m", type="model")
-    for wanted in (maker, stored, stored.path, stored.path / "model.skops"):
-        assert runcast.load_model(wanted).score(X, Y) > 0.5
-    maker.finish()
-    user = begin("serve")
-    runcast.load_model("m")
-    user.finish()
-
-    (used,) = catalog.run(user.id).inputs()
-    assert (used.name, used.type, used.run) == ("m", "model", maker.id)
-
-
-def test_what_cannot_be_found_is_refused(begin: Begin) -> None:
-    """Names, runs without models, folders without models, artifacts that are none."""
-    run = begin()
-    Path("f.txt").write_text("x")
-    run.log_artifact("f.txt")
-    with pytest.raises(runcast.UsageError, match="is of type 'file', not 'model'"):
-        runcast.load_model("f.txt:latest")
-    with pytest.raises(runcast.UsageError, match="has logged no model"):
-        runcast.load_model(run)
-    with pytest.raises(runcast.UsageError, match="no artifact 'nothing'"):
-        runcast.load_model("nothing")
-    with pytest.raises(runcast.UsageError, match="has no model that runcast saved"):
-        runcast.load_model(Path())
-
-
-def test_a_pickle_in_a_safe_files_clothes_runs_nothing(begin: Begin) -> None:
-    """What the record says is not believed: each reader takes only its own form."""
-    begin()
-
-    class Evil:
-        def __reduce__(self) -> Any:
-            return (Path.touch, (Path("ran"),))
-
-    for name in ("state_dict.safetensors", "state_dict.pt", "model.onnx", "model.ubj", "model.skops"):
-        Path(name).write_bytes(pickle.dumps(Evil()))
-        with pytest.raises(runcast.UsageError):
-            runcast.load_model(Path(name))
-    torch.save(Evil(), "state_dict.pt")
-    with pytest.raises(runcast.UsageError, match="cannot be loaded"):
-        runcast.load_model(Path("state_dict.pt"))
-
-    assert not Path("ran").exists()
-
-
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # MLflow's, of itself
-def test_mlflow_loads_our_pyfunc_files(run: runcast.Run) -> None:
-    """With an MLmodel as MLflow's backend writes it, and without runcast in the loading process."""
-    run.log_model(Doubler())
-    folder = run.use_artifact("model").download("served")
-    saved = mlflow.models.Model()
-    saved.add_flavor(
-        "python_function",
-        loader_module="mlflow.pyfunc.model",
-        python_model="python_model.pkl",
-        cloudpickle_version=logged(run).model["data"]["versions"]["cloudpickle"],  # type: ignore[index]
-        env={"virtualenv": "python_env.yaml"},
-    )
-    saved.save(str(folder / "MLmodel"))
-
-    loaded = mlflow.pyfunc.load_model(str(folder))
-
-    assert np.allclose(loaded.predict(ARRAY), ARRAY * 2)
-
-
-def test_a_pyfunc_pickle_needs_no_runcast(run: runcast.Run) -> None:
-    """Another machine may have cloudpickle alone."""
-    run.log_model(lambda rows: rows * 2)
-    file = run.use_artifact("model").path / "python_model.pkl"
-    code = (
-        "import pickle, sys; sys.modules['runcast'] = None;"
-        f"print(pickle.load(open({str(file)!r}, 'rb')).predict(None, 21))"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "42"
-
-
-def test_mlflow_loads_our_modules(run: runcast.Run) -> None:
-    """`model.pth` in the place where its PyTorch flavor looks."""
-    net = linear().eval()
-    run.log_model(net)
-    folder = run.use_artifact("model").download("served")
-    (folder / "data").mkdir()
-    (folder / "model.pth").rename(folder / "data" / "model.pth")
-    (folder / "data" / "pickle_module_info.txt").write_text("mlflow.pytorch.pickle_module")
-    saved = mlflow.models.Model()
-    saved.add_flavor("pytorch", model_data="data", pytorch_version=str(torch.__version__), code=None)
-    saved.save(str(folder / "MLmodel"))
-
-    loaded = mlflow.pytorch.load_model(str(folder))
-
-    assert torch.equal(loaded(torch.tensor(ARRAY)), net(torch.tensor(ARRAY)))
-
-
-def test_secrets_in_requirements_and_metadata_are_masked(run: runcast.Run) -> None:
-    """An index address with a password, a token in the metadata."""
-    lines = ["--extra-index-url https://me:hunter22@host/simple", "numpy"]
-    run.log_model(double, requirements=lines, metadata={"api_key": "abcdef012345"})
-    run.finish()
-
-    every = b"".join(path.read_bytes() for path in Path(".runcast").rglob("*") if path.is_file())
-    assert b"hunter22" not in every
-    assert b"abcdef012345" not in every
-    assert logged(run).model["requirements"][1] == "numpy"  # type: ignore[index]

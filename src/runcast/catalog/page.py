@@ -17,31 +17,45 @@ _DASHES = ("", "stroke-dasharray:7 4;", "stroke-dasharray:2 3;")
 _STYLES = len(_COLORS) * len(_DASHES)
 
 _STYLE = """
-:root { --text: #1b1f24; --soft: #667080; --line: #e3e7ec; --paper: #fff; --mark: #fff6d6; }
+:root { --text: #1b1f24; --soft: #667080; --line: #e3e7ec; --paper: #fff; --mark: #fff6d6;
+  --band: 0.35; }
 @media (prefers-color-scheme: dark) {
-  :root { --text: #e6e9ee; --soft: #98a2b0; --line: #30363f; --paper: #14171b; --mark: #3a3318; }
+  :root { --text: #e6e9ee; --soft: #98a2b0; --line: #30363f; --paper: #14171b; --mark: #3a3318;
+    --band: 0.75; }
 }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1240px; padding: 32px 24px; background: var(--paper); color: var(--text);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 36px 0 10px; }
+h3 { font-size: 15px; margin: 28px 0 10px; } h1, h2, h3, p { overflow-wrap: anywhere; }
 p { color: var(--soft); margin: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 6px 18px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top;
-  max-width: 340px; overflow-wrap: anywhere; }
-thead th { white-space: nowrap; } tbody th { font-weight: 500; color: var(--soft); }
+  max-width: 340px; min-width: 8ch; overflow-wrap: anywhere; }
+th:last-child, td:last-child { padding-right: 6px; }
+thead th { white-space: nowrap; } .word { white-space: nowrap; min-width: 0; }
+.number { text-align: right; white-space: nowrap; min-width: 0; } .long { min-width: 20ch; }
+td.id { font: 12px/1.9 ui-monospace, monospace; white-space: nowrap; }
+td.id.folded { white-space: normal; min-width: 34ch; } .why td { max-width: none; }
+.why div { position: sticky; left: 0; width: fit-content; max-width: min(1190px, calc(100vw - 48px)); }
+tr:has(+ .why) td { border-bottom: none; padding-bottom: 0; }
+tbody th { font-weight: 500; color: var(--soft); }
 tr.differs td, tr.differs th { background: var(--mark); color: var(--text); }
+figure.differs figcaption { background: var(--mark); padding: 2px 6px; }
 pre { overflow-x: auto; padding: 12px; border: 1px solid var(--line); font-size: 13px; }
 small { color: var(--soft); display: block; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); gap: 28px; }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: 4px; overflow-wrap: anywhere; }
 img, video { max-width: 100%; min-width: 96px; image-rendering: pixelated; }
 .row { display: flex; flex-wrap: wrap; gap: 12px; }
-.values { display: grid; gap: 28px; }
+.values { display: grid; gap: 28px; } .values svg { max-width: 620px; }
 svg { width: 100%; height: auto; display: block; }
 .grid { stroke: var(--line); } .axis { stroke: var(--soft); } .tick { fill: var(--soft); font-size: 12px; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.both .c0 { stroke-width: 8; stroke-opacity: var(--band); stroke-linecap: round; }
+.both .lone.c0 { r: 9px; fill-opacity: var(--band); }
+.both .c1 { stroke-width: 1.75; }
 .dot { stroke: none; opacity: 0; } .dot:hover, .dot.lone { opacity: 1; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; list-style: none; padding: 0; margin: 0 0 16px; }
 .key { width: 26px; height: 10px; display: inline-block; vertical-align: middle; margin-right: 6px; }

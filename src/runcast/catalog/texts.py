@@ -38,6 +38,11 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of what the noun names: ``1 run``, ``1,200 runs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def number(value: float | None) -> str:
     """A number in five digits; whole ones entirely."""
     if value is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Json, Runs
-from runcast.migrate import Manifest, manifests
+from runcast.migrate import manifests
 
 
 def migrations_command(
@@ -35,17 +36,22 @@ def migrations_command(
     if json:
         output.print_json(migrating.plain(found))
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             m.id,
             m.source,
             m.destination,
             datetime.fromtimestamp(m.changed / 1e9, timezone.utc).strftime("%Y-%m-%d %H:%M"),
-            _states(m),
+            _states([entry.state for entry in m.runs.values()]),
+            _states([entry.state for entry in m.models.values()]),
+            str(sum(len(entry.versions) for entry in m.models.values() if entry.state != "removed")),
         )
         for m in found
     ]
-    output.console().print(output.table(["id", "from", "to", "last (UTC)", "runs"], rows))
+    columns = ["id", "from", "to", "last (UTC)", "runs", "registered models", "versions"]
+    if not any(m.models for m in found):
+        columns, rows = columns[:-2], [row[:-2] for row in rows]
+    output.console().print(output.table(columns, rows, right=columns[6:]))
 
 
 def rollback_command(
@@ -84,6 +90,5 @@ def rollback_command(
         raise typer.Exit(output.FAILED)
 
 
-def _states(manifest: Manifest) -> str:
-    states = [entry.state for entry in manifest.runs.values()]
+def _states(states: Sequence[str]) -> str:
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from functools import partial
@@ -15,6 +16,8 @@ from runcast.migrate import work
 from runcast.migrate.stage import Staged
 from runcast.plugins.source import FoundRun
 
+OFTEN = 0.2
+"""Seconds between two calls of what is done meanwhile."""
 LOST = "the process that read it ended without a word (out of memory?)"
 
 
@@ -41,22 +44,26 @@ class Readers:
 
     @property
     def records(self) -> int:
-        """Records read so far, also of runs that are not done with; an executor from outside tells none."""
+        """Records read so far; of a run that is not done with too, unless an outer executor reads it."""
         return self._records if self._read is None else int(self._read.value)
 
     def stage(
         self, due: list[FoundRun], meanwhile: Callable[[], None]
     ) -> Iterator[tuple[FoundRun, Staged | str]]:
         """Each run with what staging it came to, or why it failed; `meanwhile` is called all the time."""
+        seldom = _seldom(meanwhile)
         if self._jobs == 1 and self._executor is None:
-            yield from self._here(due, meanwhile)
+            yield from self._here(due, seldom)
             return
         left, alone = list(due), False
         while left:
             pool = self._pool()
             futures = [pool.submit(self._stage, run) for run in (left[:1] if alone else left)]
             for future in futures:
-                outcome = self._outcome(future, meanwhile)
+                outcome = self._outcome(future, seldom)
+                seldom()  # a small run is never waited for
+                if isinstance(outcome, Staged):
+                    self._records += outcome.read
                 if outcome is None and not alone:
                     # One of them took the pool with it; nobody knows which, so the first is tried by itself.
                     alone = True
@@ -112,6 +119,19 @@ class Readers:
             self._stop.value = 1
         self._renew()
         work.forget()
+
+
+def _seldom(call: Callable[[], None]) -> Callable[[], None]:
+    """A call that is made every `OFTEN` seconds at most, however many small runs come by."""
+    due = 0.0
+
+    def maybe() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            call()
+            due = time.monotonic() + OFTEN
+
+    return maybe
 
 
 @contextlib.contextmanager

@@ -27,19 +27,25 @@ class _Cell(NamedTuple):
 
 
 class Sketch:
-    """One metric, in the order of its points; twice `CELLS` points at most, however many come."""
+    """One metric, in the order of its points; twice `CELLS` points at most, however many come.
+
+    Attributes:
+        flat: how many points have no height: NaN, an infinity.
+    """
 
     def __init__(self) -> None:
+        self.flat = 0
         self._cells: list[_Cell] = []
         self._size, self._in_last = 1, 0
 
     def add(self, step: int, value: float) -> None:
-        """One more point; what has no height (NaN, an infinity) is left out."""
+        """One more point."""
         try:
             height = float(value)
         except OverflowError:
-            return
+            height = math.inf
         if not math.isfinite(height):
+            self.flat += 1
             return
         cell = _Cell((step, height), (step, height))
         if self._cells and self._in_last < self._size:
@@ -59,14 +65,20 @@ class Sketch:
 
 
 class Sketches:
-    """Curves of both sides of the first `RUNS` runs, the first `METRICS` metrics of each."""
+    """Curves of both sides of the first `RUNS` runs, the first `METRICS` metrics of each.
+
+    Attributes:
+        cut: whether there were more of them.
+    """
 
     def __init__(self) -> None:
+        self.cut = False
         self._runs: dict[str, dict[str, dict[str, Sketch]]] = {}
 
     def watch(self, run: str, side: str, records: Iterable[Record]) -> Iterable[Record]:
         """The records, once seen; see `runcast.migrate.verify.Watch`."""
         if run not in self._runs and len(self._runs) >= RUNS:
+            self.cut = True
             return records
         return self._seen(self._runs.setdefault(run, {}), side, records)
 
@@ -77,13 +89,11 @@ class Sketches:
             if isinstance(record, Metrics):
                 for name, value in record.values.items():
                     if name not in metrics and len(metrics) >= METRICS:
+                        self.cut = True
                         continue
                     metrics.setdefault(name, {}).setdefault(side, Sketch()).add(record.step, value)
             yield record
 
-    def curves(self, run: str) -> dict[str, dict[str, Curve]]:
-        """Metric → ``source`` and ``target`` → curve."""
-        found = self._runs.get(run, {})
-        return {
-            name: {side: sketch.curve() for side, sketch in sides.items()} for name, sides in found.items()
-        }
+    def of(self, run: str) -> dict[str, dict[str, Sketch]]:
+        """Metric → ``source`` and ``target`` → its sketch."""
+        return self._runs.get(run, {})

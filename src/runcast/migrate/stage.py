@@ -37,6 +37,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
 
     Attributes:
         run: runcast's id of it.
+        read: records that the source gave.
         added: records that were new.
         points: values of metrics among them.
         gone: metric → points that the journal has and the source does not have any more.
@@ -46,6 +47,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
     """
 
     run: str
+    read: int = 0
     added: int = 0
     points: int = 0
     gone: dict[str, int] = {}
@@ -72,7 +74,7 @@ def stage(
         process: name of this process's lock in `layout`.
         base: folder that relative paths in the destination's options are relative to; the current one where
             left out.
-        tell: called every `TELL` records with how many were read since.
+        tell: called every `TELL` records, and at the end, with how many were read since.
 
     Raises:
         SourceError, JournalError, OSError: the source cannot be read, or the disk cannot be written; the
@@ -103,8 +105,8 @@ def _read(
 ) -> Staged:
     """Append what is new, and see that a run that is over ends with its last word."""
     seen, staged, ended = journal.seen, Staged(run=journal.run), False
-    told = added = points = 0
-    for number, record in enumerate(source.read(found, blobs)):
+    number = told = added = points = 0
+    for number, record in enumerate(source.read(found, blobs), 1):
         if number - told >= TELL:
             tell(number - told)
             told = number
@@ -128,6 +130,8 @@ def _read(
             journal.append(msgspec.structs.replace(fresh, of=writer))
         journal.append(fresh)
         staged.added += 1
+    tell(number - told)
+    staged.read = number
     last = seen.reverted()
     for record in last:
         journal.append(record)

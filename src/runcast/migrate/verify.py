@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from runcast.catalog.texts import counted
 from runcast.errors import RuncastError, UsageError
 from runcast.migrate.content import Content, Uncopied
 from runcast.migrate.engine import Plan
@@ -65,6 +67,8 @@ class Verified(BaseModel):
         return not self.problem and not self.differences
 
 
+_Point = tuple[int, int, str]
+"""Step, time and value."""
 Watch = Callable[[str, str, Iterable[Record]], Iterable[Record]]
 """Given the source's id of a run, ``source`` or ``target`` and its records; gives the records."""
 
@@ -159,7 +163,7 @@ def _compare(ours: Content, theirs: Content) -> Iterator[Difference]:
     for kind, name in sorted(ours.series.keys() | theirs.series.keys()):
         one, other = ours.series.get((kind, name)), theirs.series.get((kind, name))
         if one != other:
-            counts = [f"{series.count} points" if series else "absent" for series in (one, other)]
+            counts = [counted(series.count, "point") if series else "absent" for series in (one, other)]
             yield Difference(what=kind, name=name, source=counts[0], destination=counts[1])
     for what, name in sorted(ours.others.keys() | theirs.others.keys()):
         said, read = ours.others.get((what, name)), theirs.others.get((what, name))
@@ -175,28 +179,38 @@ def _exemplify(result: Verified, ours: Iterable[Record], theirs: Iterable[Record
     one, other = _points(ours, wrong), _points(theirs, wrong)
     for difference in result.differences:
         key = difference.what, difference.name
-        mine, its = set(one.get(key, ())), set(other.get(key, ()))
+        mine, its = one.get(key, Counter()), other.get(key, Counter())
         difference.source += _examples(mine - its)
         difference.destination += _examples(its - mine)
 
 
-def _points(records: Iterable[Record], names: set[str]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def _points(records: Iterable[Record], names: set[str]) -> dict[tuple[str, str], Counter[_Point]]:
+    found: dict[tuple[str, str], Counter[_Point]] = {}
     for record in records:
         if isinstance(record, (Metrics, System)):
             what, step = ("metric", record.step) if isinstance(record, Metrics) else ("system", 0)
             for name in names & record.values.keys():
-                point = f"{record.values[name]!r} at step {step}, {record.time} ns"
-                found.setdefault((what, name), []).append(point)
+                point = step, record.time, repr(record.values[name])
+                found.setdefault((what, name), Counter())[point] += 1
     return found
 
 
-def _examples(points: set[str]) -> str:
+def _examples(points: Counter[_Point]) -> str:
     if not points:
         return ""
-    shown = heapq.nsmallest(EXAMPLES, points)
-    more = len(points) - len(shown)
-    return f", only here: {'; '.join(islice(shown, EXAMPLES))}" + (f" and {more} more" if more else "")
+    shown = heapq.nsmallest(EXAMPLES, points.elements())
+    texts = [f"{value} at step {step}, {_moment(time)}" for step, time, value in shown]
+    more = points.total() - len(shown)
+    return f", only here: {'; '.join(texts)}" + (f" and {more:,} more" if more else "")
+
+
+def _moment(ns: int) -> str:
+    """In UTC, to the nanosecond."""
+    try:
+        moment = datetime.fromtimestamp(ns // 10**9, timezone.utc)
+    except (OverflowError, OSError, ValueError):
+        return f"{ns} ns"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns % 10**9:09}Z"
 
 
 _ABSENT = object()

@@ -42,22 +42,24 @@ def rows(store: Store) -> list[dict[str, object]]:
 
 
 def test_rows_keep_what_points_cannot_hold(life: Lives, store: Store) -> None:
-    """Nanoseconds, ints and points that are equal to MLflow are told apart; plain ones cost no value."""
+    """Nanoseconds, ints and points of one moment are told apart; plain ones cost no value."""
     one = life()
     ms = START + SECOND
     one.deliver(
         metrics(0, at=START + 1, loss=1.0),
         metrics(1, at=ms + 1, loss=2.0, epoch=3),
         metrics(1, at=ms + 2, loss=2.0),
+        metrics(1, at=ms + 2, loss=2.5),
         metrics(1, at=ms + 3, loss=-0.0, other=1.0),
         one.finished(),
     )
 
-    assert len(store.points("loss")) == 3
+    assert len(store.points("loss")) == 4
     assert rows(store) == [
         {"step": 0, "time": START + 1},
         {"step": 1, "time": ms + 1, "epoch": 3},
-        {"step": 1, "time": ms + 2, "loss": 2.0},
+        {"step": 1, "time": ms + 2},
+        {"step": 1, "time": ms + 2, "loss": 2.5},
         {"step": 1, "time": ms + 3, "loss": -0.0},
     ]
 

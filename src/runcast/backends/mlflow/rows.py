@@ -7,7 +7,8 @@ each `Metrics` and `System` record has one line there, in the order of the journ
 - ``{"row": [writer, seq, kind, step, time, id, values]}``: `kind` is ``m`` or ``s`` (system), `step` that of
   the points in MLflow, `time` in ns, `id` names the keys, and `values` holds by position those that the
   point in MLflow does not give back: ints, booleans, infinities, -0.0, what was converted, and every further
-  one of the same metric, step and ms (which of the two points is which would be open).
+  one of the same metric, step and ms (which of the two points is which would be open) that is not equal to
+  the first (MLflow holds those that are as one point).
 
 The file grows in the run's own folder, each batch as a gzip member of its own, so that it can be cut
 behind any batch that was acknowledged. What goes up has each row and each set of keys once.
@@ -27,7 +28,7 @@ import msgspec
 
 from runcast.backends.mlflow import system
 from runcast.codec import pack, to_json
-from runcast.records import Metrics, System
+from runcast.records import Metrics, Scalar, System
 
 ARTIFACT = "runcast/rows.jsonl.gz"
 _MOST_KEYS = 10_000
@@ -62,12 +63,15 @@ class Rows:
         self._new, self._began = [], self.size
         known = last or {"ms": None, "steps": {}}
         self._ms: int | None = known["ms"]
-        self._steps = {int(step): set(names) for step, names in known["steps"].items()}
+        self._steps = {int(step): _firsts(names) for step, names in known["steps"].items()}
 
     @property
     def last(self) -> dict[str, Any]:
-        """JSON-like: digests of names by step in the last ms, by which what comes next is told."""
-        steps = {str(step): sorted(names) for step, names in self._steps.items()}
+        """JSON-like: by step in the last ms, digests of names with their first values, as text."""
+        steps = {
+            str(step): {name: repr(value) if type(value) is float else "" for name, value in firsts.items()}
+            for step, firsts in self._steps.items()
+        }
         return {"ms": self._ms, "steps": steps}
 
     def line(self, record: Metrics | System, points: Metrics) -> bytes:
@@ -86,20 +90,26 @@ class Rows:
             self._new.append(names)
             known = self._sets[names] = (_digest("\0".join(names)), [_digest(name) for name in names])
             text = to_json({"keys": [known[0], list(names)]}) + b"\n"
-        values = _values(record, self._again(points.time // 1_000_000, points.step, known[1]))
+        again = self._again(points.time // 1_000_000, points.step, known[1], tuple(record.values.values()))
+        values = _values(record, again)
         kind = "s" if isinstance(record, System) else "m"
         row: list[Any] = [record.writer, record.seq, kind, points.step, record.time, known[0]]
         return text + to_json({"row": [*row, values] if values else row}) + b"\n"
 
-    def _again(self, ms: int, step: int, names: list[str]) -> set[int]:
-        """Positions of the names that have had a point at this step and ms already."""
+    def _again(self, ms: int, step: int, names: list[str], values: tuple[Scalar, ...]) -> set[int]:
+        """Positions of values that came after another one of the same name, step and ms."""
         if ms != self._ms or sum(map(len, self._steps.values())) > _MOST_NAMES:
             self._ms, self._steps = ms, {}
         if len(names) > _MOST_NAMES:
             return set()
-        seen = self._steps.setdefault(step, set())
-        again = {position for position, name in enumerate(names) if name in seen} if seen else set()
-        seen.update(names)
+        firsts = self._steps.get(step)
+        if firsts is None:
+            self._steps[step] = dict(zip(names, values, strict=True))
+            return set()
+        again = set()
+        for position, (name, value) in enumerate(zip(names, values, strict=True)):
+            if not _is_same(firsts.setdefault(name, value), value):
+                again.add(position)
         return again
 
     def append(self, lines: list[bytes]) -> int:
@@ -139,6 +149,20 @@ class Rows:
                 elif line.row is not None and _is_new(written, line.row):
                     out.write(text)
         return target
+
+
+def _firsts(known: dict[str, str] | list[str]) -> dict[str, Scalar | None]:
+    """From `Rows.last`; once it had names alone."""
+    if isinstance(known, list):
+        return dict.fromkeys(known)
+    return {name: float(text) if text else None for name, text in known.items()}
+
+
+def _is_same(first: Scalar | None, value: Scalar) -> bool:
+    """Whether two points are one in MLflow, and the first can be read back from it as it was said."""
+    if type(first) is not float or type(value) is not float or _is_odd(first):
+        return first is value  # the first itself, which has not come again
+    return first == value or (first != first and value != value)
 
 
 def _digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from runcast.backends.mlflow import names
@@ -52,13 +53,18 @@ def _location(store: Store, run: OpenRun, location: str | None) -> str | None:
         return location if "://" in location or location.startswith("file:") else str(run.resolve(location))
     # MLflow's own default is relative to whatever folder the process runs in.
     if store.database is not None:
-        root = store.database.parent / "mlruns"
+        root = _free(store.database.parent / "mlruns")
     elif store.kind == "sql":
-        root = run.resolve("mlruns")
+        root = _free(run.resolve("mlruns"))
     else:
         return None
     room = names.LOCATION_LIMIT - len(str(root)) - 1
     return str(root / names.file_name(run.started.experiment, min(max(room, 32), 100)))
+
+
+def _free(root: Path) -> Path:
+    """The folder; another beside it where it is MLflow's old file store, which may be thrown away one day."""
+    return root.with_name("mlartifacts") if any(root.glob("*/meta.yaml")) else root
 
 
 def find(client: Any, experiment: str, run: OpenRun) -> Any | None:

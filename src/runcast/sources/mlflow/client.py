@@ -15,6 +15,7 @@ from runcast.sources.mlflow import files
 from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.spool import Spool
 from runcast.sources.mlflow.stored import (
+    FEW,
     Dataset,
     LoggedModel,
     Point,
@@ -43,6 +44,7 @@ class ClientReader(Reader):
             raise ConfigError(f"reading {store.shown} needs {_READY}") from error
         with self._told():
             self._client: Any = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+        self._names: dict[str, str | None] = {}
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -67,6 +69,9 @@ class ClientReader(Reader):
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """See `Reader.runs`."""
         client = self._client
+        if 0 < len(ids) <= FEW:
+            yield from self._chosen(experiment, ids)
+            return
         found = self._pages(lambda token: client.search_experiments(max_results=_PAGE, page_token=token))
         names = {e.experiment_id: e.name for e in found if experiment(e.name)}
         for number in names:
@@ -79,6 +84,34 @@ class ClientReader(Reader):
             for run in self._pages(search):
                 if not ids or run.info.run_id in ids:
                     yield _run(run, names[number])
+
+    def _chosen(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
+        """Runs by their ids, of experiments that are not deleted; what is not there is left out."""
+        found = []
+        for id_ in dict.fromkeys(ids):
+            run = self._if_there(self._client.get_run, id_)
+            if run is None or run.info.lifecycle_stage != "active":
+                continue
+            number = run.info.experiment_id
+            if number not in self._names:
+                group = self._if_there(self._client.get_experiment, number)
+                active = group is not None and group.lifecycle_stage == "active"
+                self._names[number] = str(group.name) if active else None
+            name = self._names[number]
+            if name is not None and experiment(name):
+                found.append(_run(run, name))
+        yield from sorted(found, key=lambda run: (run.start or 0, run.id))
+
+    def _if_there(self, get: Callable[[str], Any], id_: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        with self._told():
+            try:
+                return get(id_)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None  # the latter: it is no id at all
+                raise
 
     def _get(self, id_: str) -> Any:
         with self._told():

@@ -19,6 +19,7 @@ from runcast.sources.mlflow import files
 from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.spool import Spool
 from runcast.sources.mlflow.stored import (
+    FEW,
     Dataset,
     LoggedModel,
     Point,
@@ -54,9 +55,7 @@ class FolderReader(Reader):
                 about = _yaml(folder / "meta.yaml", "name")
                 if about.get("lifecycle_stage") != "deleted" and experiment(str(about["name"])):
                     found += [
-                        self._run(path.parent, str(about["name"]))
-                        for path in sorted(folder.glob("*/meta.yaml"))
-                        if not ids or path.parent.name in ids
+                        self._run(path.parent, str(about["name"])) for path in sorted(_runs(folder, ids))
                     ]
         yield from sorted((run for run in found if run is not None), key=lambda run: (run.start or 0, run.id))
 
@@ -227,6 +226,14 @@ def _lines(path: Path, key: str, trouble: Trouble) -> Iterator[tuple[int, int, s
                     trouble(key, f"line {number} of {path} is no point: {line[:80]!r}")
                 continue
             yield ms, step, key, value
+
+
+def _runs(folder: Path, ids: tuple[str, ...]) -> list[Path]:
+    """What describes the runs of an experiment: all, or those with these ids."""
+    if 0 < len(ids) <= FEW:
+        paths = [folder / id_ / "meta.yaml" for id_ in ids if id_ == Path(id_).name]
+        return [path for path in paths if path.is_file()]
+    return [path for path in folder.glob("*/meta.yaml") if not ids or path.parent.name in ids]
 
 
 def _yaml(path: Path, *needs: str) -> dict[str, Any]:

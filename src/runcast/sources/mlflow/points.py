@@ -90,6 +90,7 @@ def said(
 def _matched(found: dict[str, list[float]], rows: list[Row]) -> Iterator[Metrics | System]:
     """Records of one time and step; takes what they need out of `found`."""
     there = {key: [_plain(value) for value in values] for key, values in found.items()}
+    given: dict[str, float] = {}
     for row in rows:
         for position, double in row.doubles.items():
             _take(found.get(row.keys[position], []), double)
@@ -103,8 +104,10 @@ def _matched(found: dict[str, list[float]], rows: list[Row]) -> Iterator[Metrics
                 if _plain(row.doubles[position]) in stored:
                     values[name] = row.values[position]
             elif found[key]:
-                values[name] = found[key].pop(0)
-            else:  # equal to one before, which MLflow keeps once
+                values[name] = given[key] = found[key].pop(0)
+            elif key in given:  # equal to the first, and MLflow keeps both as one
+                values[name] = given[key]
+            else:  # its point was edited, or another row took it
                 values[name] = math.nan if stored[-1] == "nan" else stored[-1]
         if values and row.system:
             yield System(time=row.time, values=values)

@@ -17,6 +17,7 @@ from runcast.sources.mlflow import files
 from runcast.sources.mlflow.database import Database
 from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.stored import (
+    FEW,
     Dataset,
     LoggedModel,
     Point,
@@ -38,7 +39,8 @@ _NEEDED = {
 }  # fmt: skip
 _RUNS = """select r.run_uuid, r.experiment_id, e.name, r.name, r.status, r.start_time, r.end_time,
  r.artifact_uri, r.user_id from runs r join experiments e on r.experiment_id = e.experiment_id
- where r.lifecycle_stage = 'active' and e.lifecycle_stage = 'active' order by r.start_time, r.run_uuid"""
+ where r.lifecycle_stage = 'active' and e.lifecycle_stage = 'active' {chosen}
+ order by r.start_time, r.run_uuid"""
 _POINTS = """select timestamp, step, key, value, is_nan from metrics where run_uuid = :run
  order by timestamp, step, key, value"""
 _DATASETS = """select d.name, d.digest, d.dataset_source_type, d.dataset_source, d.dataset_schema,
@@ -83,7 +85,10 @@ class SqlReader(Reader):
 
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """See `Reader.runs`."""
-        for id_, number, group, name, status, start, end, place, user in self._database.rows(_RUNS):
+        few = {f"id{number}": id_ for number, id_ in enumerate(ids)} if len(ids) <= FEW else {}
+        query = _RUNS.format(chosen=f"and r.run_uuid in (:{', :'.join(few)})" if few else "")
+        rows = self._database.rows(query, **few)
+        for id_, number, group, name, status, start, end, place, user in rows:
             if experiment(group) and (not ids or id_ in ids):
                 run = StoredRun(
                     id=id_, experiment_id=str(number), experiment=group, name=name or "", status=status,

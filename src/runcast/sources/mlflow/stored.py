@@ -80,6 +80,8 @@ class StoredRun(msgspec.Struct, kw_only=True):
     change: str = ""
 
 
+FEW = 20
+"""Ids that are looked up one by one; for more of them, every run is gone through once."""
 Trouble = Callable[[str, str], None]
 """Is told of what cannot be read: its name, and why."""
 

@@ -29,6 +29,7 @@ class Folder:
 
     def __init__(self, address: str) -> None:
         self._place = folder.home(address)
+        self._logs: dict[str, list[Path]] = {}
 
     @property
     def identity(self) -> str:
@@ -37,6 +38,7 @@ class Folder:
 
     def runs(self) -> Iterator[FoundRun]:
         """Every run, the oldest first."""
+        self._logs = {}
         return folder.runs(self._place)
 
     def run(self, id_: str, scratch: Path) -> LoggedRun:
@@ -45,8 +47,10 @@ class Folder:
         Raises:
             SourceError: it is not there any more.
         """
-        paths = folder.logs(self._place).get(id_)
-        if not paths:
+        if id_ not in self._logs:  # a look goes through every run's folder: not for each run
+            self._logs = folder.logs(self._place)
+        paths = self._logs.get(id_)
+        if not paths or not all(path.is_file() for path in paths):
             raise SourceError(f"wandb: run {id_} is not in {self._place} any more")
         return LoggedRun(id_, paths, scratch)
 
