@@ -91,7 +91,8 @@ class Overlay:
         model = self._models.get(fact.pop("model"))
         if model is None:
             raise SourceError("the logged model is not in MLflow any more")
-        return Model(files=self._refs(fact, self._reader.files(model.files)), **fact)
+        files = self._refs(fact, self._reader.files(model.files))
+        return Model(files=files, **{**fact, "origin": _origin(model.id, fact)})
 
     def _input(self, fact: dict[str, Any]) -> Input:
         files = [FileRef(**ref) for ref in fact.pop("files", ())]
@@ -106,10 +107,19 @@ class Overlay:
         return Environment(files=self._refs(fact), **fact)
 
     def _trace(self, fact: dict[str, Any]) -> Trace:
-        return Trace(spans=[Span(**span) for span in fact.pop("spans")], **fact)
+        spans = [Span(**span) for span in fact.pop("spans")]
+        if run := fact.get("model", {}).get("run"):
+            fact["model"]["run"] = self._reader.run_of(run) or run
+        return Trace(spans=spans, **{**fact, "origin": _origin(f"tr-{fact['id']}", fact)})
 
     def _lost(self, fact: dict[str, Any]) -> Lost:
         return Lost(**fact)
+
+
+def _origin(id_: str, fact: dict[str, Any]) -> dict[str, Any]:
+    """Where a thing is now, and where it was before."""
+    before = fact.get("origin")
+    return {"tracker": "mlflow", "id": id_, **({"origin": before} if before else {})}
 
 
 def _as_array(content: bytes, ref: dict[str, Any], kept: FileRef, blobs: Blobs) -> FileRef:

@@ -165,14 +165,22 @@ class MlflowSource(Source):
         if said.whole:
             return
         yield from native.datasets(reader.datasets(run))
+        yield from self._used(run, blobs, time)
         for model in reader.models(run):
             try:
                 yield models.record(model, reader.files(model.files), blobs)
             except (OSError, SourceError) as error:
                 yield Lost(time=time, key=model.name, reason=f"the model cannot be read: {error}")
         for trace in reader.traces(run):
-            if (record := traces.record(trace)) is not None:
+            if (record := traces.record(trace, reader.maker)) is not None:
                 yield record
+
+    def _used(self, run: StoredRun, blobs: Blobs, time: int) -> Iterator[Record]:
+        for model in self._reader.used(run):
+            try:
+                yield models.used(model, self._reader.files(model.files), blobs, time)
+            except (OSError, SourceError) as error:
+                yield Lost(time=time, key=model.name, reason=f"a model that it used cannot be read: {error}")
 
     def _url(self, run: StoredRun) -> str:
         if isinstance(self._place, Path):

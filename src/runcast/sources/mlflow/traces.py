@@ -6,27 +6,52 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
+from runcast.backends.mlflow.traces import PLACES
+from runcast.codec import pack
 from runcast.records import Span, Trace
 from runcast.sources.mlflow.stored import StoredTrace
 
 _TYPES = {"LLM", "CHAIN", "TOOL", "RETRIEVER", "EMBEDDING", "AGENT"}
 _HEX = re.compile(r"(?:tr-)?([0-9a-f]{32})")
 _INPUTS, _OUTPUTS, _TYPE = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.spanType"
+_MODEL = "mlflow.modelId"
+_MADE = frozenset(
+    {
+        "mlflow.sourceRun", _MODEL, "mlflow.trace.session", "mlflow.trace_schema.version",
+        "mlflow.traceInputs", "mlflow.traceOutputs", "mlflow.trace.sizeStats", "mlflow.trace.sizeBytes",
+        "mlflow.trace.tokenUsage", "mlflow.trace.cost", "mlflow.trace.infoFinalized",
+    }
+)  # fmt: skip
+"""Metadata that MLflow makes of the spans, or that is said elsewhere in the record."""
 _SESSION = "mlflow.trace.session"
 
 
-def record(trace: StoredTrace) -> Trace | None:
-    """A trace that MLflow's own client wrote, the outermost span first; None where it has no span."""
+def record(trace: StoredTrace, maker: Callable[[str], str | None]) -> Trace | None:
+    """A trace that MLflow's own client wrote, the outermost span first; None where it has no span.
+
+    Args:
+        trace: as MLflow has it.
+        maker: gives the run that made a logged model.
+    """
     spans = sorted((_span(span) for span in trace.spans), key=lambda s: (s.parent is not None, s.start, s.id))
     if not spans:
         return None
     match = _HEX.fullmatch(trace.id)
     id_ = match[1] if match else hashlib.sha256(trace.id.encode()).hexdigest()[:32]
+    metadata = {name: text for name, text in trace.metadata.items() if name not in _MADE}
+    extra = {"metadata": metadata, "assessments": [pack(said) for said in trace.assessments]}
+    known = {name: value for name, value in extra.items() if value}
+    model = trace.metadata.get(_MODEL)
+    run = maker(model) if model else None
     return Trace(
-        time=spans[0].start, id=id_, spans=spans, tags=trace.tags, session=trace.metadata.get(_SESSION)
-    )
+        time=spans[0].start, id=id_, spans=spans, session=trace.metadata.get(_SESSION),
+        tags={name: text for name, text in trace.tags.items() if name not in PLACES},
+        model={"id": model, **({"run": run} if run else {})} if model else {},
+        metadata={"mlflow": known} if known else {}, origin={"tracker": "mlflow", "id": trace.id},
+    )  # fmt: skip
 
 
 def _span(said: dict[str, Any]) -> Span:
