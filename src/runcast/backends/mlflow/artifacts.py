@@ -71,7 +71,8 @@ def upload(files: Files, plan: Plan, record: Artifact, run_id: str) -> None:
         )
     )
     fields = ("name", "type", "time", "digest", "aliases", "metadata", "description", "origin")
-    plan.lines.append(line(kind="artifact", **{f: getattr(record, f) for f in fields}, files=refs))
+    said = {field: getattr(record, field) for field in fields}
+    plan.lines.append(line(kind="artifact", **said, place=root, files=refs))
 
 
 def _report(plan: Plan, record: Artifact, number: int, root: str, index: str) -> None:

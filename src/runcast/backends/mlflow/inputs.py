@@ -16,6 +16,8 @@ from runcast.backends.mlflow.residual import line, shown
 from runcast.codec import pack
 from runcast.records import Input
 
+TYPE = "runcast.type"
+"""Tag of every dataset input that was made here."""
 _DIGEST, _TAG, _SCHEMA, _SOURCE, _PROFILE = 36, 500, 1_048_575, 65_535, 1_000_000
 """MLflow's limits in characters; a profile may have 16 MB, which nobody looks at."""
 
@@ -69,7 +71,7 @@ def _log_dataset(client: Any, run_id: str, plan: Plan, record: Input) -> None:
     )
     tags = {
         "mlflow.data.context": record.context,
-        "runcast.type": record.type,
+        TYPE: record.type,
         "runcast.digest": record.digest,
         "runcast.version": record.version,
         "runcast.run": record.run,

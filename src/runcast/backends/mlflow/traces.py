@@ -89,8 +89,6 @@ class Traces:
             metadata["mlflow.modelId"] = model
         if record.session:
             metadata["mlflow.trace.session"] = printable(record.session)[:_SESSION]
-        tags = {"mlflow.traceName": printable(first.name), **record.tags}
-        tags = {name: text for name, text in tags.items() if name not in PLACES}
         return TraceInfo(
             trace_id=trace_id,
             trace_location=TraceLocation.from_experiment_id(self._experiment),
@@ -101,8 +99,18 @@ class Traces:
             execution_duration=max(0, (first.end - first.start) // 1_000_000),
             trace_metadata=metadata,
             assessments=[_assessment(trace_id, said) for said in known.get("assessments") or ()],
-            tags={names.key(key): printable(value)[: names.TAG_LIMIT] for key, value in tags.items()},
+            tags=spelled_tags(record),
         )
+
+
+def spelled_tags(record: Trace) -> dict[str, str]:
+    """A trace's tags as MLflow has them."""
+    tags = {"mlflow.traceName": printable(record.spans[0].name), **record.tags}
+    return {
+        names.key(key): printable(value)[: names.TAG_LIMIT]
+        for key, value in tags.items()
+        if key not in PLACES
+    }
 
 
 def _assessment(trace_id: str, said: dict[str, Any]) -> Any:

@@ -27,6 +27,7 @@ from runcast.records import (
 from runcast.sources.mlflow.files import Files
 from runcast.sources.mlflow.said import Said
 from runcast.sources.mlflow.stored import LoggedModel, Reader
+from runcast.sources.mlflow.traces import Natives
 
 
 class Overlay:
@@ -34,14 +35,19 @@ class Overlay:
 
     Args:
         reader: of the store.
+        run: MLflow's id of the run.
         files: of the run.
         models: that the run put out.
+        traces: of the run, as MLflow has them.
         blobs: takes the content of files.
     """
 
-    def __init__(self, reader: Reader, files: Files, models: list[LoggedModel], blobs: Blobs) -> None:
-        self._reader, self._files, self._blobs = reader, files, blobs
+    def __init__(
+        self, reader: Reader, run: str, files: Files, models: list[LoggedModel], traces: Natives, blobs: Blobs
+    ) -> None:
+        self._reader, self._run, self._files, self._blobs = reader, run, files, blobs
         self._models = {model.id: model for model in models}
+        self._traces = traces
 
     def records(self, said: Said) -> Iterator[Record]:
         """Each line as a record; a `Lost` where a file is gone."""
@@ -85,6 +91,8 @@ class Overlay:
         )  # fmt: skip
 
     def _artifact(self, fact: dict[str, Any]) -> Artifact:
+        if place := fact.pop("place", ""):
+            fact["origin"] = _origin(f"runs:/{self._run}/{place}", fact)
         return Artifact(files=self._refs(fact), **fact)
 
     def _model(self, fact: dict[str, Any]) -> Model:
@@ -110,7 +118,8 @@ class Overlay:
         spans = [Span(**span) for span in fact.pop("spans")]
         if run := fact.get("model", {}).get("run"):
             fact["model"]["run"] = self._reader.run_of(run) or run
-        return Trace(spans=spans, **{**fact, "origin": _origin(f"tr-{fact['id']}", fact)})
+        trace = Trace(spans=spans, **{**fact, "origin": _origin(f"tr-{fact['id']}", fact)})
+        return self._traces.over(trace)
 
     def _lost(self, fact: dict[str, Any]) -> Lost:
         return Lost(**fact)

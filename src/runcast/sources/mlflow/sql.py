@@ -64,6 +64,14 @@ _OUTPUTS = """select destination_id, step from inputs where source_type = 'RUN_O
 _TRACES = """select t.request_id, t.timestamp_ms from trace_info t
  join trace_request_metadata m on m.request_id = t.request_id
  where m.key = 'mlflow.sourceRun' and m.value = :run order by t.timestamp_ms, t.request_id"""
+_TRACED = (
+    "select count(*) from trace_request_metadata where key = 'mlflow.sourceRun' and value = :id",
+    """select count(*) from trace_tags t join trace_request_metadata m on t.request_id = m.request_id
+ where m.key = 'mlflow.sourceRun' and m.value = :id""",
+)
+_JUDGED = """select count(*), max(a.last_updated_timestamp) from assessments a
+ join trace_request_metadata m on a.trace_id = m.request_id
+ where m.key = 'mlflow.sourceRun' and m.value = :id"""
 _SPANS = "select content from spans where trace_id = :id order by start_time_unix_nano, span_id"
 
 
@@ -124,10 +132,9 @@ class SqlReader(Reader):
             query = "select max(last_updated_timestamp_ms) from logged_models where source_run_id = :id"
             counts += [row[0] for row in self._database.rows(query, id=id_)]
         if "trace_info" in self._tables:
-            query = (
-                "select count(*) from trace_request_metadata where key = 'mlflow.sourceRun' and value = :id"
-            )
-            counts += [row[0] for row in self._database.rows(query, id=id_)]
+            counts += [row[0] for query in _TRACED for row in self._database.rows(query, id=id_)]
+        if "assessments" in self._tables:
+            counts += [value for row in self._database.rows(_JUDGED, id=id_) for value in row]
         return " ".join(map(str, counts))
 
     def params(self, run: StoredRun) -> dict[str, str]:

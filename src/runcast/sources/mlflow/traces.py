@@ -6,10 +6,13 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from runcast.backends.mlflow.traces import PLACES
+import msgspec
+
+from runcast.backends.mlflow import names
+from runcast.backends.mlflow.traces import PLACES, spelled_tags
 from runcast.codec import pack
 from runcast.records import Span, Trace
 from runcast.sources.mlflow.stored import StoredTrace
@@ -52,6 +55,35 @@ def record(trace: StoredTrace, maker: Callable[[str], str | None]) -> Trace | No
         model={"id": model, **({"run": run} if run else {})} if model else {},
         metadata={"mlflow": known} if known else {}, origin={"tracker": "mlflow", "id": trace.id},
     )  # fmt: skip
+
+
+class Natives:
+    """The traces of a run as MLflow has them, for what somebody added to them since."""
+
+    def __init__(self, found: Iterable[StoredTrace] = ()) -> None:
+        self._tags: dict[str, dict[str, str]] = {}
+        self._assessments: dict[str, list[dict[str, Any]]] = {}
+        for trace in found:
+            self._tags[trace.id] = trace.tags
+            self._assessments[trace.id] = trace.assessments
+
+    def over(self, said: Trace) -> Trace:
+        """A trace as it was said, with the tags and assessments that it has now."""
+        native = f"tr-{said.id}"
+        if native not in self._tags:
+            return said
+        changes: dict[str, Any] = {}
+        written = spelled_tags(said)
+        there = {name: text for name, text in self._tags[native].items() if name not in PLACES}
+        if there != written:
+            kept = {name: text for name, text in said.tags.items() if names.key(name) in there}
+            new = {name: text for name, text in there.items() if written.get(name) != text}
+            changes["tags"] = kept | new
+        known = dict(said.metadata.get("mlflow") or {})
+        now = [pack(one) for one in self._assessments[native]]
+        if now != known.get("assessments", []):
+            changes["metadata"] = {**said.metadata, "mlflow": {**known, "assessments": now}}
+        return msgspec.structs.replace(said, **changes) if changes else said
 
 
 def _span(said: dict[str, Any]) -> Span:
