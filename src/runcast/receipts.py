@@ -36,7 +36,26 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
 
 
+class Made(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A part of a run that has an id of its own in the tracker.
+
+    Attributes:
+        what: its kind.
+        key: the name as the script said it; of a trace that of its outermost span.
+        id: the tracker's own.
+        source: the id that it had in the tracker that it was brought from; "" where it began here.
+        url: as of a `Ref`.
+    """
+
+    what: Literal["artifact", "model", "trace"]
+    key: str
+    id: str
+    source: str = ""
+    url: str = ""
+
+
 class Receipt(msgspec.Struct, frozen=True):
-    """A backend's answer to a batch that it took; `changes` may repeat earlier ones."""
+    """A backend's answer to a batch that it took; `changes` and `made` may repeat earlier ones."""
 
     changes: Sequence[Change] = ()
+    made: Sequence[Made] = ()

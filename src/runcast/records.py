@@ -200,6 +200,8 @@ class Artifact(_Base, frozen=True, tag="artifact"):
         aliases: moving names such as ``best``.
         metadata: JSON-like.
         description: prose.
+        origin: of one that was brought from another tracker: ``tracker``, ``id`` there, and in ``extra`` what
+            no other field holds; ``origin``: where it had come from to there.
     """
 
     name: str
@@ -209,6 +211,7 @@ class Artifact(_Base, frozen=True, tag="artifact"):
     aliases: list[str] = []
     metadata: dict[str, Any] = {}
     description: str = ""
+    origin: dict[str, Any] = {}
 
 
 class Model(_Base, frozen=True, tag="model"):
@@ -228,6 +231,7 @@ class Model(_Base, frozen=True, tag="model"):
         aliases: moving names for the registered version, or for the artifact.
         metadata: JSON-like, the script's.
         data: JSON-like; how to load it: depends on the flavor.
+        origin: as of an `Artifact`.
     """
 
     name: str
@@ -242,6 +246,7 @@ class Model(_Base, frozen=True, tag="model"):
     aliases: list[str] = []
     metadata: dict[str, Any] = {}
     data: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
 
 
 class Input(_Base, frozen=True, tag="input"):
@@ -258,6 +263,7 @@ class Input(_Base, frozen=True, tag="input"):
         alias: the moving name that it was asked for by.
         files: its files, where runcast has them.
         metadata: JSON-like: ``schema``, ``profile``, ``splits`` (name → number of rows), ...
+        origin: as of an `Artifact`: what was used, as its tracker calls it.
     """
 
     name: str
@@ -270,6 +276,7 @@ class Input(_Base, frozen=True, tag="input"):
     alias: str | None = None
     files: list[FileRef] = []
     metadata: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
 
 
 class Environment(_Base, frozen=True, tag="environment"):
@@ -293,12 +300,19 @@ class Trace(_Base, frozen=True, tag="trace"):
         spans: the outermost first.
         tags: labels.
         session: what groups traces, such as a conversation.
+        model: the model that answered: ``id``, as its tracker calls it, and ``run``, runcast's id of the run
+            that made it; empty where that is not known.
+        metadata: JSON-like; what a tracker has beside tags, under its name.
+        origin: as of an `Artifact`.
     """
 
     id: str
     spans: list[Span]
     tags: dict[str, str] = {}
     session: str | None = None
+    model: dict[str, str] = {}
+    metadata: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
 
 
 class RunFinished(_Base, frozen=True, tag="run_finished"):

@@ -91,7 +91,8 @@ def test_a_model_arrives_whole(shelf: Shelf) -> None:
     page = render(plan, list(verify(plan)), Sketches())
     assert "Registered models" in page
     assert "1 → 1, 3 → 3" in page
-    rows = {row["source"]: row["destination"] for row in ids.rows(plan.manifest) if row["kind"] != "run"}
+    table = ids.rows(plan.manifest, plan.folder.layout)
+    rows = {row["source"]: row["destination"] for row in table if row["kind"] != "run"}
     assert rows == {"net:1": "net:1", "net:3": "net:3"}
 
 

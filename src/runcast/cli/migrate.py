@@ -67,7 +67,7 @@ def migrate_command(
         if map is not None:
             from runcast.migrate import ids
 
-            ids.write(plan.manifest, map)
+            ids.write(plan.manifest, plan.folder.layout, map)
         if html is not None:
             from runcast.cli.verify import report
 

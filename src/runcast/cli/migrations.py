@@ -26,11 +26,11 @@ def migrations_command(
     with output.errors():
         root = migrating.root()
         if ids is not None:
-            _, manifest = opened(root, ids)
+            folder, manifest = opened(root, ids)
             if json:
-                output.print_json(maps.rows(manifest))
+                output.print_json(maps.rows(manifest, folder.layout))
             else:
-                output.print_bytes(maps.as_csv(manifest).encode("utf-8", "backslashreplace"))
+                output.print_bytes(maps.as_csv(manifest, folder.layout).encode("utf-8", "backslashreplace"))
             return
         found = manifests(root)
     if json:

@@ -4,6 +4,7 @@
 
     cursor.json     how far the tracker has acknowledged, and the backend's memory; written after it
     report.json     what the tracker got in another form, or not at all
+    made.jsonl      parts of the run that have an id of their own in the tracker
     rejected.jsonl  records that the tracker will never take, with the reason
     status.json     what is going on, for people
     lock            held by the one courier that works on it
@@ -28,7 +29,7 @@ import msgspec
 
 from runcast import codec
 from runcast.journal import Position, make_private, write_atomically
-from runcast.receipts import Change, Ref
+from runcast.receipts import Change, Made, Ref
 from runcast.records import Record
 
 _LOOK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -174,7 +175,26 @@ class DeliveryFolder:
         for record, reason in rejected:
             entry = {"reason": reason, "record": json.loads(codec.encode(record))}
             lines.append(json.dumps(entry).encode() + b"\n")
-        fd = os.open(self.path / "rejected.jsonl", _MAKE | os.O_APPEND, 0o600)
+        self._append("rejected.jsonl", lines)
+
+    def load_rejected(self) -> list[dict[str, Any]]:
+        """``{"reason", "record"}`` of each rejected record, each once."""
+        return [entry for entry in self._lines("rejected.jsonl") if _is_rejected(entry)]
+
+    def add_made(self, made: Iterable[Made]) -> None:
+        """Keep what got an id in the tracker, durably, before the cursor; a crash may repeat it."""
+        self._append("made.jsonl", [codec.to_json(one) + b"\n" for one in made])
+
+    def load_made(self) -> list[Made]:
+        """Each part of the run that has an id in the tracker, once."""
+        found = []
+        for entry in self._lines("made.jsonl"):
+            with contextlib.suppress(msgspec.ValidationError):
+                found.append(msgspec.convert(entry, Made))
+        return found
+
+    def _append(self, name: str, lines: list[bytes]) -> None:
+        fd = os.open(self.path / name, _MAKE | os.O_APPEND, 0o600)
         with os.fdopen(fd, "r+b") as file:
             if file.seek(0, os.SEEK_END) and os.pread(fd, 1, file.tell() - 1) != b"\n":
                 file.write(b"\n")  # a full disk, or a crash, cut the last line short
@@ -182,17 +202,16 @@ class DeliveryFolder:
             file.flush()
             os.fdatasync(fd)
 
-    def load_rejected(self) -> list[dict[str, Any]]:
-        """``{"reason", "record"}`` of each rejected record, each once."""
+    def _lines(self, name: str) -> list[Any]:
         try:
-            lines = _read(self.path / "rejected.jsonl").split(b"\n")
+            lines = _read(self.path / name).split(b"\n")
         except OSError:
             return []
         entries = []
         for line in dict.fromkeys(filter(None, lines)):
             with contextlib.suppress(ValueError, RecursionError):  # cut short; it was written again behind
                 entries.append(json.loads(line))
-        return [entry for entry in entries if _is_rejected(entry)]
+        return entries
 
 
 def _is_rejected(entry: Any) -> bool:

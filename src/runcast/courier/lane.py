@@ -23,7 +23,7 @@ from runcast.courier.routing import Routing
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
 from runcast.journal import Blobs, JournalReader, Layout, held_bytes, is_run_id, settle
 from runcast.plugins.backend import Backend, OpenRun
-from runcast.receipts import Change, Receipt, Ref
+from runcast.receipts import Change, Made, Receipt, Ref
 from runcast.records import Metrics, Record, RunStarted, split
 from runcast.redact import redact_text
 
@@ -269,12 +269,18 @@ class Lane:
                 return [(batch[0], redact_text(reason))]
             middle = len(parts) // 2
             return self._deliver(parts[:middle]) + self._deliver(parts[middle:])
-        if not isinstance(receipt, Receipt) or not all(isinstance(c, Change) for c in receipt.changes):
+        if (
+            not isinstance(receipt, Receipt)
+            or not all(isinstance(c, Change) for c in receipt.changes)
+            or not all(isinstance(m, Made) for m in receipt.made)
+        ):
             found = f"{receipt!r:.80}"
             raise Halt(
                 f"{self.name}: a mistake of the plugin: deliver returned {found}, not a Receipt of Changes"
             )
         self._keep(receipt.changes)
+        if receipt.made:
+            self.folder.add_made(receipt.made)
         return []
 
     def _acknowledge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from runcast.courier.folder import Cursor, DeliveryFolder
@@ -47,18 +48,38 @@ class Carriers:
         backend: the destination's name.
         options: its options.
         count: how many processes; a parent and its children always share one.
+        expected: runs that are to be added.
     """
 
-    def __init__(self, layout: Layout, backend: str, options: dict[str, Any], count: int) -> None:
+    def __init__(
+        self, layout: Layout, backend: str, options: dict[str, Any], count: int, expected: Iterable[str] = ()
+    ) -> None:
         self._layout, self._backend, self._options = layout, backend, options
         # Of a run that goes on in its tracker the journal has no last word, and must not get one.
         self._supervisors = [
             Supervisor(layout, "", None, once=True, closing=False) for _ in range(max(1, count))
         ]
         self._family: dict[str, int] = {}
+        self._expected = set(expected)
+        self._waiting: dict[str, tuple[str | None, Collection[str]]] = {}
 
-    def add(self, run: str, parent: str | None) -> None:
-        """Carry one more run; parents come first."""
+    def add(self, run: str, parent: str | None, uses: Collection[str] = ()) -> None:
+        """Carry one more run; parents come first, and so do runs that made what it uses.
+
+        A tracker can only link to what is there: W&B, for one, would take the user of an artifact for its
+        maker.
+        """
+        self._expected.discard(run)
+        if uses:
+            self._waiting[run] = parent, uses
+        else:
+            self._start(run, parent)
+
+    def skip(self, run: str) -> None:
+        """A run that was expected does not come."""
+        self._expected.discard(run)
+
+    def _start(self, run: str, parent: str | None) -> None:
         if parent in self._family:
             share = self._family[parent]
         else:
@@ -81,8 +102,30 @@ class Carriers:
             self._supervisors[self._family[run]].add(run, {self._backend: self._options})
         return bool(held)
 
+    def _release(self) -> None:
+        """Start what waits for nothing any more; where all that is left wait for each other, every one."""
+        if not self._waiting:
+            return
+        needed = {run for _, uses in self._waiting.values() for run in uses}
+        missing = {
+            run for run in needed if run in self._expected or run in self._waiting or self._is_under_way(run)
+        }
+        ready = [run for run, (_, uses) in self._waiting.items() if missing.isdisjoint(uses)]
+        if not ready and not self._expected and not self._working:
+            ready = list(self._waiting)
+        for run in ready:
+            parent, _ = self._waiting.pop(run)
+            self._start(run, parent)
+
+    def _is_under_way(self, run: str) -> bool:
+        if run not in self._family:
+            return False
+        cursor, _ = outcome(self._layout, run, self._backend)
+        return self._working > 0 and not is_whole(self._layout, run, cursor)
+
     def turn(self) -> bool:
         """Half a second of work at most; True while something is left."""
+        self._release()
         for supervisor in self._supervisors:
             if any(worker.left for worker in supervisor.workers.values()):
                 supervisor.turn()
@@ -91,6 +134,10 @@ class Carriers:
     @property
     def left(self) -> int:
         """Runs that may still come further; one that needs a person is not among them."""
+        return len(self._waiting) + self._working
+
+    @property
+    def _working(self) -> int:
         return sum(w.left for supervisor in self._supervisors for w in supervisor.workers.values())
 
     @property

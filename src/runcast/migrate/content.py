@@ -167,6 +167,10 @@ def _digest(record: Record) -> str:
         changes["file"] = _plain(file)
     if isinstance(record, Input):
         changes["run"] = None  # another tracker's run has another id
+    if isinstance(record, (Artifact, Model, Input, Trace)):
+        changes["origin"] = {}
+    if isinstance(record, Trace):
+        changes["model"] = {}
     payload = codec.encode(msgspec.structs.replace(record, **changes))
     return hashlib.blake2b(payload, digest_size=16).hexdigest()
 

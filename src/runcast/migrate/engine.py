@@ -18,6 +18,7 @@ from runcast.migrate import address, outcome, registered
 from runcast.migrate.carry import Carriers
 from runcast.migrate.manifest import Folder, Manifest, RunEntry
 from runcast.migrate.readers import Readers
+from runcast.migrate.stage import Staged
 from runcast.migrate.target import reading
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.redact import redact_tree
@@ -211,7 +212,8 @@ class _Migration:
         destination = self._plan.destination
         kind = destination.backend
         count = min(len(due), kind.writers(kind.Options(**destination.options)))
-        carriers = Carriers(self._layout, destination.name, destination.options, count)
+        expected = map(self._id, due)
+        carriers = Carriers(self._layout, destination.name, destination.options, count, expected)
         jobs = min(jobs, len(due))
         readers = Readers(self._layout.root, self._plan.where, jobs, executor)
 
@@ -225,7 +227,10 @@ class _Migration:
                 outcome.note_staged(entry, run, staged, self.progress)
                 if entry.state == "staged":
                     parent = self._manifest.runs.get(run.parent or "")
-                    carriers.add(entry.run, parent.run if parent else None)
+                    uses = staged.uses if isinstance(staged, Staged) else ()
+                    carriers.add(entry.run, parent.run if parent else None, uses)
+                else:
+                    carriers.skip(entry.run)
                 if time.monotonic() - self._saved > SAVE:
                     self._saved = time.monotonic()
                     self._plan.folder.save(self._manifest)
@@ -264,11 +269,13 @@ class _Migration:
 
     def _entry(self, run: FoundRun) -> RunEntry:
         if run.id not in self._manifest.runs:
-            id_ = address.run_id(self._plan.source.name, self._plan.source.identity, run.id)
-            self._manifest.runs[run.id] = RunEntry(source=run.id, run=id_)
+            self._manifest.runs[run.id] = RunEntry(source=run.id, run=self._id(run))
         entry = self._manifest.runs[run.id]
         entry.experiment, entry.name, entry.time = run.experiment, run.name, time.time_ns()
         return entry
+
+    def _id(self, run: FoundRun) -> str:
+        return address.run_id(self._plan.source.name, self._plan.source.identity, run.id)
 
     def _conclude(self, due: list[FoundRun]) -> None:
         """What the destination acknowledged, run by run."""

@@ -8,30 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from runcast import codec
+from runcast.courier.folder import DeliveryFolder
 from runcast.errors import UsageError
+from runcast.journal import Layout
 from runcast.migrate.manifest import Manifest
 
 COLUMNS = ("kind", "source", "destination", "runcast", "url", "name", "experiment", "state")
 
 
-def rows(manifest: Manifest) -> list[dict[str, Any]]:
-    """One of each run and model version: its id in the source, in the destination and here, where to look.
+def rows(manifest: Manifest, layout: Layout) -> list[dict[str, Any]]:
+    """One of each thing with an id: what it is in the source, in the destination and here, where to look.
 
-    The id of a model version is its name and number, as in ``digits:3``.
+    Behind each run stand the logged models, artifacts and traces that it made; those of the trackers that
+    know them by an id, as far as the source does, too. The id of a model version is its name and number, as
+    in ``digits:3``.
+
+    Args:
+        manifest: of the migration.
+        layout: where its journals are.
     """
-    found: list[dict[str, Any]] = [
-        {
-            "kind": "run",
-            "source": entry.source,
-            "destination": entry.ref.id if entry.ref else "",
-            "runcast": entry.run,
-            "url": entry.ref.url if entry.ref else "",
-            "name": entry.name,
-            "experiment": entry.experiment,
-            "state": entry.state,
-        }
-        for entry in manifest.runs.values()
-    ]
+    found: list[dict[str, Any]] = []
+    for entry in manifest.runs.values():
+        about = {"runcast": entry.run, "experiment": entry.experiment, "state": entry.state}
+        found.append(
+            {
+                "kind": "run",
+                "source": entry.source,
+                "destination": entry.ref.id if entry.ref else "",
+                "url": entry.ref.url if entry.ref else "",
+                "name": entry.name,
+                **about,
+            }
+        )
+        if entry.state == "removed":
+            continue
+        for made in DeliveryFolder(layout.delivery(entry.run, manifest.backend)).load_made():
+            ids = {"kind": made.what, "source": made.source, "destination": made.id, "url": made.url}
+            found.append({**ids, "name": made.key, **about})
     for model in manifest.models.values():
         for number, there in model.versions.items():
             ids = {"source": f"{model.source}:{number}", "destination": f"{model.name}:{there}"}
@@ -40,25 +53,25 @@ def rows(manifest: Manifest) -> list[dict[str, Any]]:
     return found
 
 
-def as_csv(manifest: Manifest) -> str:
+def as_csv(manifest: Manifest, layout: Layout) -> str:
     """With a header; RFC 4180."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows(rows(manifest))
+    writer.writerows(rows(manifest, layout))
     return text.getvalue()
 
 
-def write(manifest: Manifest, path: Path) -> None:
+def write(manifest: Manifest, layout: Layout, path: Path) -> None:
     """Write a ``.csv`` or ``.json`` file.
 
     Raises:
         UsageError: the name ends otherwise, or the file cannot be written.
     """
     if path.suffix == ".csv":
-        data = as_csv(manifest).encode("utf-8", "backslashreplace")
+        data = as_csv(manifest, layout).encode("utf-8", "backslashreplace")
     elif path.suffix == ".json":
-        data = codec.to_json(rows(manifest)) + b"\n"
+        data = codec.to_json(rows(manifest, layout)) + b"\n"
     else:
         raise UsageError(f"{path}: the map of ids is written as .csv or .json: name the file so")
     put(path, data)

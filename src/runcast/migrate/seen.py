@@ -16,7 +16,21 @@ import msgspec
 
 from runcast import codec
 from runcast.journal import JournalReader
-from runcast.records import Metrics, Note, Params, Record, RunFinished, RunStarted, System, Tags, split
+from runcast.records import (
+    Artifact,
+    Input,
+    Metrics,
+    Model,
+    Note,
+    Params,
+    Record,
+    RunFinished,
+    RunStarted,
+    System,
+    Tags,
+    Trace,
+    split,
+)
 
 _Points = TypeVar("_Points", bound=Metrics | System)
 
@@ -178,4 +192,6 @@ def _content(record: Record) -> bytes:
     """A digest of what a record says, whoever wrote it; of a value that is set, not of when."""
     time = 0 if isinstance(record, (Params, Tags, Note)) else record.time
     plain = msgspec.structs.replace(record, writer="", seq=0, time=time)
+    if isinstance(plain, (Artifact, Model, Input, Trace)):
+        plain = msgspec.structs.replace(plain, origin={})
     return hashlib.blake2b(codec.encode(plain), digest_size=16).digest()

@@ -22,7 +22,7 @@ from runcast.journal import Blobs, JournalReader, JournalWriter, Layout, make_pr
 from runcast.migrate.address import run_id
 from runcast.migrate.seen import Seen
 from runcast.plugins.source import FoundRun, Source
-from runcast.records import Input, Lost, Metrics, Record, RunFinished, RunStarted
+from runcast.records import Input, Lost, Metrics, Record, RunFinished, RunStarted, Trace
 
 TELL = 5_000
 """Records between two reports of progress."""
@@ -43,6 +43,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
         gone: metric → points that the journal has and the source does not have any more.
         lost: what the source could not read, in words; the first `MOST_LOST`.
         losses: how many things that were.
+        uses: runcast's ids of other runs that made what this one used.
         seconds: how long it took.
     """
 
@@ -53,6 +54,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
     gone: dict[str, int] = {}
     lost: list[str] = []
     losses: int = 0
+    uses: list[str] = []
     seconds: float = 0.0
 
 
@@ -122,7 +124,10 @@ def _read(
             staged.losses += record.count
             if len(staged.lost) < MOST_LOST:
                 staged.lost.append(f"{record.key}: {record.reason}" if record.key else record.reason)
-        fresh = seen.fresh(_rewritten(record, journal.run, ids))
+        record = _rewritten(record, journal.run, ids)
+        if (maker := _maker(record)) and maker != journal.run and maker not in staged.uses:
+            staged.uses.append(maker)
+        fresh = seen.fresh(record)
         if fresh is None:
             continue
         ended = isinstance(fresh, RunFinished)
@@ -237,6 +242,15 @@ def _rewritten(record: Record, run: str, ids: _Ids) -> Record:
         return msgspec.structs.replace(record, run=run, parent=parent, backends={}, base=ids.base)
     if isinstance(record, Input) and record.run:
         return msgspec.structs.replace(record, run=ids(record.run))
+    if isinstance(record, Trace) and record.model.get("run"):
+        return msgspec.structs.replace(record, model={**record.model, "run": ids(record.model["run"])})
     if isinstance(record, RunFinished) and record.of:
         return msgspec.structs.replace(record, of=None)
     return record
+
+
+def _maker(record: Record) -> str:
+    """The run that made what a record speaks of."""
+    if isinstance(record, Input):
+        return record.run or ""
+    return record.model.get("run", "") if isinstance(record, Trace) else ""

@@ -16,10 +16,11 @@ from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import line
 from runcast.codec import pack
+from runcast.receipts import Made
 from runcast.records import Artifact, FileRef
 
 
-def upload(files: Files, plan: Plan, record: Artifact) -> None:
+def upload(files: Files, plan: Plan, record: Artifact, run_id: str) -> None:
     """Upload every file of an artifact, then its index.
 
     Raises:
@@ -61,8 +62,17 @@ def upload(files: Files, plan: Plan, record: Artifact) -> None:
     files.write_index(index, json.dumps(versions, ensure_ascii=True, indent=1).encode())
     places = {file.path: f"{root}/{inner}" for file, _, inner in targets}
     refs = [{**msgspec.structs.asdict(file), "as": places.get(file.path, "")} for file in record.files]
-    fields = ("name", "type", "time", "digest", "aliases", "metadata", "description")
-    plan.lines.append(line(kind="artifact", **{f: getattr(record, f) for f in fields}, files=refs))
+    plan.made.append(
+        Made(
+            what="artifact",
+            key=record.name,
+            id=f"runs:/{run_id}/{root}",
+            source=str(record.origin.get("id") or ""),
+        )
+    )
+    fields = ("name", "type", "time", "digest", "aliases", "metadata", "description", "origin")
+    said = {field: getattr(record, field) for field in fields}
+    plan.lines.append(line(kind="artifact", **said, place=root, files=refs))
 
 
 def _report(plan: Plan, record: Artifact, number: int, root: str, index: str) -> None:

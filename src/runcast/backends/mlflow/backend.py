@@ -103,7 +103,7 @@ class MlflowBackend(Backend):
         self._composer = Composer(Points(Metric), start, self._params, self._tags, self._named, self._rows)
         self._uploads = Uploads(
             self._client,
-            self._store.uri,
+            self._store,
             str(entity.info.experiment_id),
             self._run_id,
             self._files,
@@ -154,7 +154,7 @@ class MlflowBackend(Backend):
         )
         changes = [change for change in plan.changes.values() if change not in self._told]
         self._told.update(changes)
-        return Receipt(changes=changes)
+        return Receipt(changes=changes, made=plan.made)
 
     def _bookkeeping(self, plan: Plan) -> dict[str, str] | None:
         """Add this backend's own tags; returns the map of renamed names for the state."""

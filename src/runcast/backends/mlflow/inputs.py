@@ -1,4 +1,4 @@
-"""What a run used, as MLflow's dataset inputs: its only slot for lineage on the way in."""
+"""What a run used: a logged model that is in this MLflow as such, all else as a dataset input."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runcast.backends.mlflow import names
+from runcast.backends.mlflow.links import Links, known
+from runcast.backends.mlflow.models import log_metrics
 from runcast.backends.mlflow.plan import Plan, printable
 from runcast.backends.mlflow.residual import line, shown
 from runcast.codec import pack
 from runcast.records import Input
 
+TYPE = "runcast.type"
+"""Tag of every dataset input that was made here."""
 _DIGEST, _TAG, _SCHEMA, _SOURCE, _PROFILE = 36, 500, 1_048_575, 65_535, 1_000_000
 """MLflow's limits in characters; a profile may have 16 MB, which nobody looks at."""
 
 
-def log(client: Any, run_id: str, plan: Plan, record: Input) -> None:
+def log(client: Any, run_id: str, plan: Plan, record: Input, links: Links) -> None:
     """Add a dataset input to the run; one that it has already stays as it is.
 
     Args:
@@ -26,7 +30,27 @@ def log(client: Any, run_id: str, plan: Plan, record: Input) -> None:
         run_id: MLflow's.
         plan: is told what got lost.
         record: a dataset, or an artifact of another run.
+        links: finds the logged model where it is one.
     """
+    fields = {f: getattr(record, f) for f in record.__struct_fields__ if f not in ("writer", "seq", "files")}
+    files = [msgspec.structs.asdict(file) for file in record.files]
+    plan.lines.append(line(kind="input", **fields, files=files))
+    if (model := links.used(record)) is not None:
+        _log_model(client, run_id, model, known(record.origin) or {})
+        return
+    _log_dataset(client, run_id, plan, record)
+
+
+def _log_model(client: Any, run_id: str, model: str, said: dict[str, Any]) -> None:
+    from mlflow.entities import LoggedModelInput
+
+    inputs = client.get_run(run_id).inputs
+    if model not in {one.model_id for one in (inputs.model_inputs if inputs else ())}:
+        client.log_inputs(run_id, models=[LoggedModelInput(model)])
+    log_metrics(client, run_id, model, said)
+
+
+def _log_dataset(client: Any, run_id: str, plan: Plan, record: Input) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     name = names.experiment(record.name)
@@ -47,7 +71,7 @@ def log(client: Any, run_id: str, plan: Plan, record: Input) -> None:
     )
     tags = {
         "mlflow.data.context": record.context,
-        "runcast.type": record.type,
+        TYPE: record.type,
         "runcast.digest": record.digest,
         "runcast.version": record.version,
         "runcast.run": record.run,
@@ -55,9 +79,6 @@ def log(client: Any, run_id: str, plan: Plan, record: Input) -> None:
     }
     given = [InputTag(key, printable(value)[:_TAG]) for key, value in tags.items() if value]
     client.log_inputs(run_id, datasets=[DatasetInput(dataset, given)])
-    fields = {f: getattr(record, f) for f in record.__struct_fields__ if f not in ("writer", "seq", "files")}
-    files = [msgspec.structs.asdict(file) for file in record.files]
-    plan.lines.append(line(kind="input", **fields, files=files))
 
 
 def _digest(record: Input) -> str:

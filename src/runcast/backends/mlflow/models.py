@@ -11,10 +11,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from runcast.backends.mlflow import mlmodel, names, versions
+from runcast.backends.mlflow import links, mlmodel, names, versions
 from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import line
+from runcast.backends.mlflow.uris import Store
+from runcast.codec import unpack
+from runcast.receipts import Made
 from runcast.records import Model
 
 IDENTITY = "runcast.model"
@@ -24,9 +27,10 @@ _VERSIONS = "mlflow.modelVersions"
 class Models:
     """The models of one run."""
 
-    def __init__(self, client: Any, experiment: str, run_id: str, files: Files) -> None:
+    def __init__(self, client: Any, store: Store, experiment: str, run_id: str, files: Files) -> None:
         """`client` is an ``mlflow.MlflowClient``; `experiment` and `run_id` are MLflow's ids."""
-        self._client, self._experiment, self._run_id, self._files = client, experiment, run_id, files
+        self._client, self._store, self._files = client, store, files
+        self._experiment, self._run_id = experiment, run_id
 
     def upload(self, plan: Plan, record: Model) -> None:
         """Log a model, and register a version of it where the script wants one.
@@ -53,8 +57,18 @@ class Models:
             self._files.put(path, content, model=model.model_id)
         self._client.finalize_logged_model(model.model_id, "READY")
         self._link(model.model_id, record.step or 0)
+        log_metrics(self._client, self._run_id, model.model_id, links.known(record.origin) or {})
         if record.register_as:
             self._register(plan, record, model, identity)
+        plan.made.append(
+            Made(
+                what="model",
+                key=record.name,
+                id=model.model_id,
+                source=links.first(record.origin),
+                url=self._store.page(self._experiment, f"models/{model.model_id}"),
+            )
+        )
         plan.lines.append(_line(record, model.model_id, made))
 
     def _logged(self, record: Model, native: str, identity: str) -> Any:
@@ -62,15 +76,17 @@ class Models:
         for model in _all(self._search_models):
             if model.tags.get(IDENTITY) == identity:
                 return model
-        tags = {IDENTITY: identity, "runcast.digest": record.digest}
+        tags = {IDENTITY: identity, links.DIGEST: record.digest, **links.origin_tag(record.origin)}
         if record.aliases:
             tags["runcast.aliases"] = json.dumps(record.aliases)
+        known = links.known(record.origin)
         return self._client.create_logged_model(
             self._experiment,
             name=native,
             source_run_id=self._run_id,
-            tags=tags,
-            model_type=record.flavor,
+            tags={**(known or {}).get("tags", {}), **tags},
+            params=(known or {}).get("params", {}),
+            model_type=record.flavor if known is None else known.get("type"),
         )
 
     def _search_models(self, token: str | None) -> Any:
@@ -118,6 +134,21 @@ class Models:
         return str(made.version)
 
 
+def log_metrics(client: Any, run_id: str, model_id: str, known: dict[str, Any]) -> None:
+    """Say again which metrics were of a model; the run has the same points already, or gets them."""
+    for key, value, milliseconds, step, dataset, digest in known.get("metrics", ()):
+        client.log_metric(
+            run_id,
+            key,
+            unpack(value),
+            timestamp=milliseconds,
+            step=step,
+            model_id=model_id,
+            dataset_name=dataset,
+            dataset_digest=digest,
+        )
+
+
 def _all(search: Callable[[str | None], Any]) -> list[Any]:
     page = search(None)
     found = list(page)
@@ -155,4 +186,5 @@ def _line(record: Model, model_id: str, made: mlmodel.Layout) -> bytes:
         aliases=record.aliases,
         metadata=record.metadata,
         data=record.data,
+        origin=record.origin,
     )

@@ -15,6 +15,7 @@ from runcast.backends.mlflow import names
 from runcast.backends.mlflow.residual import ARTIFACT, line, shown
 from runcast.codec import pack
 from runcast.plugins import Change
+from runcast.receipts import Made
 from runcast.records import Artifact, Environment, Input, Media, Model, Trace
 
 NOTE = "mlflow.note.content"
@@ -40,6 +41,7 @@ class Plan:
         changes: (what, key) → change.
         lost: line → count, of values that were lost before they came here.
         ending: MLflow's status and the time in ms, where the run ended or began again (time 0).
+        made: what got an id of MLflow's.
         summaries: of metrics, after this batch, for the state.
         named: native names whose renaming is on record already.
     """
@@ -56,6 +58,7 @@ class Plan:
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     lost: dict[bytes, int] = field(default_factory=dict)
     ending: tuple[str, int] | None = None
+    made: list[Made] = field(default_factory=list)
     summaries: dict[str, Any] | None = None
     named: Container[str] = ()
 

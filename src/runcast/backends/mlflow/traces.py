@@ -12,23 +12,30 @@ from typing import Any
 import msgspec
 
 from runcast.backends.mlflow import names
+from runcast.backends.mlflow.links import Links
 from runcast.backends.mlflow.plan import Plan, printable
 from runcast.backends.mlflow.residual import line
-from runcast.codec import pack
+from runcast.backends.mlflow.uris import Store
+from runcast.codec import pack, unpack
 from runcast.errors import Reject
+from runcast.receipts import Made
 from runcast.records import Span, Trace
 
 _PREVIEW = 1000
 _SESSION = 250
+_ALWAYS = ("id", "time", "tags", "session")
+PLACES = frozenset({"mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.trace.archiveLocation"})
+"""Tags with which MLflow notes where in its own store a trace is."""
 _FIELDS = {"inputs": "mlflow.spanInputs", "outputs": "mlflow.spanOutputs"}
 
 
 class Traces:
     """Traces of one run."""
 
-    def __init__(self, uri: str, experiment: str, run_id: str) -> None:
-        """`uri` is the tracking URI; `experiment` and `run_id` are MLflow's ids."""
-        self._uri, self._experiment, self._run_id = uri, experiment, run_id
+    def __init__(self, store: Store, experiment: str, run_id: str, links: Links) -> None:
+        """`experiment` and `run_id` are MLflow's ids; `links` finds the models that answered."""
+        self._store, self._experiment, self._run_id = store, experiment, run_id
+        self._links = links
         self._client: Any = None
 
     def log(self, plan: Plan, record: Trace) -> None:
@@ -46,8 +53,19 @@ class Traces:
         stored = [MlflowSpan.from_dict(_span(trace_id, span)) for span in record.spans]
         client.start_trace(self._info(trace_id, record))
         client.log_spans(self._experiment, stored)
+        place = f"traces?selectedEvaluationId={trace_id}"
+        plan.made.append(
+            Made(
+                what="trace",
+                key=record.spans[0].name,
+                id=trace_id,
+                source=str(record.origin.get("id") or ""),
+                url=self._store.page(self._experiment, place),
+            )
+        )
         spans = [msgspec.structs.asdict(span) for span in record.spans]
-        fields = {"id": record.id, "time": record.time, "tags": record.tags, "session": record.session}
+        said = ("id", "time", "tags", "session", "model", "metadata", "origin")
+        fields = {name: value for name in said if (value := getattr(record, name)) or name in _ALWAYS}
         plan.lines.append(line(kind="trace", **fields, spans=spans))
 
     def _connect(self) -> Any:
@@ -56,17 +74,21 @@ class Traces:
 
             if not hasattr(TracingClient, "log_spans"):
                 raise Reject("this MLflow cannot store finished traces: pip install 'mlflow>=3.5'")
-            self._client = TracingClient(self._uri)
+            self._client = TracingClient(self._store.uri)
         return self._client
 
     def _info(self, trace_id: str, record: Trace) -> Any:
         from mlflow.entities import TraceInfo, TraceLocation, TraceState
 
         first = record.spans[0]
-        metadata = {"mlflow.sourceRun": self._run_id, "mlflow.trace_schema.version": "3"}
+        known = record.metadata.get("mlflow")
+        known = known if isinstance(known, dict) else {}
+        metadata = {str(k): printable(str(v)) for k, v in dict(known.get("metadata") or {}).items()}
+        metadata |= {"mlflow.sourceRun": self._run_id, "mlflow.trace_schema.version": "3"}
+        if record.model and (model := self._links.model(record.model.get("id", ""))) is not None:
+            metadata["mlflow.modelId"] = model
         if record.session:
             metadata["mlflow.trace.session"] = printable(record.session)[:_SESSION]
-        tags = {"mlflow.traceName": printable(first.name), **record.tags}
         return TraceInfo(
             trace_id=trace_id,
             trace_location=TraceLocation.from_experiment_id(self._experiment),
@@ -76,8 +98,39 @@ class Traces:
             response_preview=_text(first.outputs)[:_PREVIEW],
             execution_duration=max(0, (first.end - first.start) // 1_000_000),
             trace_metadata=metadata,
-            tags={names.key(key): printable(value)[: names.TAG_LIMIT] for key, value in tags.items()},
+            assessments=[_assessment(trace_id, said) for said in known.get("assessments") or ()],
+            tags=spelled_tags(record),
         )
+
+
+def spelled_tags(record: Trace) -> dict[str, str]:
+    """A trace's tags as MLflow has them."""
+    tags = {"mlflow.traceName": printable(record.spans[0].name), **record.tags}
+    return {
+        names.key(key): printable(value)[: names.TAG_LIMIT]
+        for key, value in tags.items()
+        if key not in PLACES
+    }
+
+
+def _assessment(trace_id: str, said: dict[str, Any]) -> Any:
+    """What people or judges thought of a trace, with the id and the times that it had."""
+    from mlflow.entities import AssessmentSource, Expectation, Feedback
+    from mlflow.entities.assessment import AssessmentError
+
+    kind, more = Feedback, {"error": None, "rationale": said.get("rationale")}
+    if said.get("type") == "expectation":
+        kind, more = Expectation, {}
+    elif said.get("error"):
+        more["error"] = AssessmentError.from_dictionary(said["error"])
+    made = kind(
+        name=said["name"], value=unpack(said.get("value")), trace_id=trace_id, metadata=said.get("metadata"),
+        source=AssessmentSource(source_type=said["source_type"], source_id=said.get("source_id")),
+        span_id=said.get("span"), create_time_ms=said["created"], last_update_time_ms=said["updated"], **more,
+    )  # fmt: skip
+    made.assessment_id, made.overrides = said.get("id"), said.get("overrides")
+    made.valid = said.get("valid", True)
+    return made
 
 
 def _span(trace_id: str, span: Span) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from typing import Any
 
 from runcast.backends.mlflow import artifacts, environment, inputs
 from runcast.backends.mlflow.files import Files
+from runcast.backends.mlflow.links import Links
 from runcast.backends.mlflow.media import MediaFiles
 from runcast.backends.mlflow.models import Models
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import Residual
 from runcast.backends.mlflow.traces import Traces
+from runcast.backends.mlflow.uris import Store
 from runcast.records import Artifact, Environment, Input, Media, Model
 
 
@@ -18,20 +20,21 @@ class Uploads:
     """Uploads of one run."""
 
     def __init__(
-        self, client: Any, uri: str, experiment: str, run_id: str, files: Files, residual: Residual
+        self, client: Any, store: Store, experiment: str, run_id: str, files: Files, residual: Residual
     ) -> None:
         """
         Args:
             client: an ``mlflow.MlflowClient``.
-            uri: the tracking URI.
+            store: whose client it is.
             experiment, run_id: MLflow's ids.
             files: the run's artifacts.
             residual: what earlier batches left there.
         """
         self._client, self._run_id, self._files = client, run_id, files
         self._media = MediaFiles(files, residual, run_id)
-        self._models = Models(client, experiment, run_id, files)
-        self._traces = Traces(uri, experiment, run_id)
+        self._models = Models(client, store, experiment, run_id, files)
+        self._links = Links(client)
+        self._traces = Traces(store, experiment, run_id, self._links)
 
     def upload(self, plan: Plan) -> None:
         """Everything that the plan wants uploaded, in order.
@@ -43,11 +46,11 @@ class Uploads:
             if isinstance(record, Media):
                 self._media.upload(plan, record)
             elif isinstance(record, Artifact):
-                artifacts.upload(self._files, plan, record)
+                artifacts.upload(self._files, plan, record, self._run_id)
             elif isinstance(record, Model):
                 self._models.upload(plan, record)
             elif isinstance(record, Input):
-                inputs.log(self._client, self._run_id, plan, record)
+                inputs.log(self._client, self._run_id, plan, record, self._links)
             elif isinstance(record, Environment):
                 environment.upload(self._files, plan, record)
             else:

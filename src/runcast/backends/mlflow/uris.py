@@ -46,15 +46,20 @@ class Store:
 
     def ref(self, run_id: str, experiment_id: str) -> Ref:
         """Where people look at a run of this store."""
-        if self.kind == "http":
-            parts = urlsplit(self.uri)
-            host = parts.netloc.rpartition("@")[2]
-            base = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
-            return Ref(id=run_id, url=f"{base}/#/experiments/{experiment_id}/runs/{run_id}")
+        if page := self.page(experiment_id, f"runs/{run_id}"):
+            return Ref(id=run_id, url=page)
         if self.database is not None:
             command = f"mlflow server --backend-store-uri {shlex.quote(self.uri)} --port 5000"
             return Ref(id=run_id, url=str(self.database), command=command)
         return Ref(id=run_id, url=self.shown)
+
+    def page(self, experiment_id: str, rest: str) -> str:
+        """A page of MLflow's UI about something in an experiment; "" where nobody serves it."""
+        if self.kind != "http":
+            return ""
+        parts = urlsplit(self.uri)
+        host = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}/#/experiments/{experiment_id}/{rest}"
 
 
 def parse(uri: str, resolve: Callable[[str], Path]) -> Store:

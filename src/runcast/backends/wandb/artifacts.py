@@ -58,7 +58,6 @@ def build(
         changes.append(
             Change(what="degraded", key=record.name, detail="metadata W&B cannot hold became text")
         )
-    identity = f"{where.run_id}/{record.writer}/{record.seq}/{record.name}/{record.digest}"
     made = wandb_log.Artifact(
         run_id=where.run_id,
         project=where.project,
@@ -69,11 +68,16 @@ def build(
         metadata=json.dumps(legal_metadata),
         aliases=list(dict.fromkeys(aliases)),
         entries=files,
-        client_id=_id(identity),
+        client_id=client_id(record, where),
         sequence_client_id=_id(f"{where.entity}/{where.project}/{name}"),
         use=isinstance(record, Input),
     )
     return made, changes
+
+
+def client_id(record: Artifact | Model | Input, where: wandb_log.Run) -> str:
+    """W&B's client's own id of what a record logs or uses."""
+    return _id(f"{where.run_id}/{record.writer}/{record.seq}/{record.name}/{record.digest}")
 
 
 def generated(

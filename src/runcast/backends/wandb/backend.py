@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runcast.backends.wandb import doctor, probe, registry, removal, spelling
+from runcast.backends.wandb import doctor, numbered, probe, registry, removal, spelling
 from runcast.backends.wandb.about import DESCRIPTION
 from runcast.backends.wandb.declared import CAPABILITIES
 from runcast.backends.wandb.logfile import LogFile, private_folder
@@ -30,7 +30,8 @@ from runcast.backends.wandb.upload import Upload
 from runcast.errors import ConfigError, Halt, Reject, Retry
 from runcast.formats import wandb_log
 from runcast.plugins import Backend, Change, Finding, OpenRun, Receipt, Ref
-from runcast.records import Media, Metrics, Record
+from runcast.receipts import Made
+from runcast.records import Artifact, Media, Metrics, Model, Record
 
 _INT64 = 1 << 63
 _RESTART_AFTER = 60.0
@@ -94,6 +95,11 @@ class WandbBackend(Backend):
             changes = self._scribe.take(batch)
             self._scribe.settle()
             self._write()
+            kept = [
+                numbered.waiting(r, self._scribe.where) for r in batch if isinstance(r, (Artifact, Model))
+            ]
+            if kept and self._online:
+                self._run.state["unnumbered"] = [*self._run.state.get("unnumbered", ()), *kept]
         except BaseException as error:
             self._scribe.forget()
             self._run.state.clear()
@@ -102,10 +108,12 @@ class WandbBackend(Backend):
             if isinstance(error, OSError):
                 raise _disk(error) from error
             raise
+        made = [numbered.offline(one) for one in kept]
         if self._online:
             self._carry()
             changes += self._register()
-        return Receipt(list(dict.fromkeys(changes)))
+            made = self._numbered()
+        return Receipt(list(dict.fromkeys(changes)), made)
 
     def close(self) -> None:
         """Stop an upload that still runs, and let go of the file."""
@@ -240,6 +248,15 @@ class WandbBackend(Backend):
                 changes.append(Change(what="degraded", key=wanted["name"], detail=detail))
         self._run.state["links"] = []
         return changes
+
+    def _numbered(self) -> list[Made]:
+        """The run's artifacts as the server calls them, once they are there."""
+        kept = self._run.state.get("unnumbered")
+        if not kept or self._run.state["tail"] is None:
+            return []
+        made = numbered.online(self.options, kept)
+        self._run.state["unnumbered"] = []
+        return made
 
     def _start_live(self) -> None:
         now = time.monotonic()

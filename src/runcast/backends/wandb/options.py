@@ -94,7 +94,11 @@ def resolve_mode(options: WandbOptions) -> Literal["offline", "online"]:
 
 def run_url(options: WandbOptions, entity: str, project: str, run: str) -> str:
     """The run's page in the browser; W&B's own service answers its API under another name than its pages."""
-    base = options.base_url
-    if base == DEFAULT_URL:
-        base = base.replace(f"//{_HIDDEN_API}", "//", 1)
+    base = site(options)
     return f"{base}/{entity}/{project}/runs/{run}" if entity else base
+
+
+def site(options: WandbOptions) -> str:
+    """Where people look at a server's pages."""
+    base = options.base_url
+    return base.replace(f"//{_HIDDEN_API}", "//", 1) if base == DEFAULT_URL else base

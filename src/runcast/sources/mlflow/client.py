@@ -154,15 +154,27 @@ class ClientReader(Reader):
                 [run.experiment_id], filter_string=f"source_run_id = '{run.id}'", page_token=token
             )
 
-        found = [
-            LoggedModel(
-                id=model.model_id, name=model.name, created=model.creation_timestamp,
-                files=model.artifact_location, type=model.model_type,
-                step=steps.get(model.model_id) or 0, params=dict(model.params), tags=dict(model.tags),
-            )
-            for model in self._pages(search)
-        ]  # fmt: skip
+        found = [_model(model, run) for model in self._pages(search)]
+        for one in found:
+            one.step = steps.get(one.id) or 0
         return sorted(found, key=lambda model: (model.created, model.id))
+
+    def used(self, run: StoredRun) -> list[LoggedModel]:
+        """See `Reader.used`."""
+        inputs = self._get(run.id).inputs
+        found = []
+        for one in (getattr(inputs, "model_inputs", None) or ()) if inputs else ():
+            with contextlib.suppress(SourceError), self._told():  # it is deleted
+                found.append(_model(self._client.get_logged_model(one.model_id), run))
+        return sorted(found, key=lambda model: (model.created, model.id))
+
+    def maker(self, model: str) -> str | None:
+        """See `Reader.maker`."""
+        try:
+            with self._told():
+                return self._client.get_logged_model(model).source_run_id or None
+        except SourceError:
+            return None
 
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
         """See `Reader.traces`."""
@@ -182,6 +194,7 @@ class ClientReader(Reader):
                 started=trace.info.request_time,
                 tags=dict(trace.info.tags),
                 metadata=dict(trace.info.trace_metadata),
+                assessments=[said for one in trace.info.assessments or () if (said := _assessment(one))],
                 spans=[span.to_dict() for span in trace.data.spans],
             )
 
@@ -265,3 +278,33 @@ def _run(run: Any, experiment: str) -> StoredRun:
         tags=dict(run.data.tags), params=dict(run.data.params),
         change=repr((sorted(run.data.metrics.items()), sorted(run.data.params.items()))),
     )  # fmt: skip
+
+
+def _model(model: Any, run: StoredRun) -> LoggedModel:
+    metrics = [
+        (m.key, m.value, m.timestamp, m.step, m.dataset_name, m.dataset_digest)
+        for m in model.metrics or ()
+        if m.run_id == run.id
+    ]
+    return LoggedModel(
+        id=model.model_id, name=model.name, created=model.creation_timestamp, files=model.artifact_location,
+        run=model.source_run_id or "", type=model.model_type, params=dict(model.params),
+        tags=dict(model.tags), metrics=sorted(metrics, key=lambda m: (m[2], m[3], m[0])),
+    )  # fmt: skip
+
+
+def _assessment(one: Any) -> dict[str, Any] | None:
+    """See `StoredTrace`; None of a kind that is not known here."""
+    kind = "feedback" if one.feedback is not None else "expectation" if one.expectation is not None else ""
+    if not kind:
+        return None
+    error = one.feedback.error if kind == "feedback" else None
+    said = {
+        "id": one.assessment_id, "type": kind, "name": one.name, "value": getattr(one, kind).value,
+        "source_type": one.source.source_type, "created": one.create_time_ms,
+        "updated": one.last_update_time_ms, "valid": one.valid is not False,
+        "error": error.to_dictionary() if error else None, "rationale": one.rationale,
+        "source_id": one.source.source_id, "span": one.span_id, "overrides": one.overrides,
+        "metadata": dict(one.metadata) if one.metadata else None,
+    }  # fmt: skip
+    return {name: value for name, value in said.items() if value is not None}

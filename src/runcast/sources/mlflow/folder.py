@@ -122,16 +122,28 @@ class FolderReader(Reader):
             about, folder = _yaml(path, "name"), path.parent
             if about.get("source_run_id") == run.id and about.get("lifecycle_stage") != "deleted":
                 linked = outputs / folder.name / "meta.yaml"
-                found.append(
-                    LoggedModel(
-                        id=folder.name, name=str(about["name"]),
-                        created=_whole(about, "creation_timestamp", folder) or 0,
-                        files=str(folder / "artifacts"), type=about.get("model_type"),
-                        step=(_whole(_yaml(linked), "step", linked) or 0) if linked.is_file() else 0,
-                        params=_texts(folder / "params"), tags=_texts(folder / "tags"),
-                    )
-                )  # fmt: skip
+                model = _model(about, folder)
+                model.step = (_whole(_yaml(linked), "step", linked) or 0) if linked.is_file() else 0
+                found.append(model)
         return found
+
+    def used(self, run: StoredRun) -> list[LoggedModel]:
+        """See `Reader.used`."""
+        found = []
+        for path in sorted((self._folder(run) / "inputs").glob("*/meta.yaml")):
+            about = _yaml(path, "destination_id")
+            if about.get("destination_type") == "MODEL_INPUT":
+                for place in self._root.glob(
+                    f"*/models/{glob.escape(str(about['destination_id']))}/meta.yaml"
+                ):
+                    found.append(_model(_yaml(place, "name"), place.parent))
+        return found
+
+    def maker(self, model: str) -> str | None:
+        """See `Reader.maker`."""
+        for path in self._root.glob(f"*/models/{glob.escape(model)}/meta.yaml"):
+            return str(_yaml(path, "name").get("source_run_id") or "") or None
+        return None
 
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
         """See `Reader.traces`."""
@@ -271,3 +283,11 @@ def _spans(path: Path) -> list[Any]:
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise SourceError(f"{path} is damaged: it holds no spans") from error
     return found if isinstance(found, list) else []
+
+
+def _model(about: dict[str, Any], folder: Path) -> LoggedModel:
+    return LoggedModel(
+        id=folder.name, name=str(about["name"]), created=_whole(about, "creation_timestamp", folder) or 0,
+        files=str(folder / "artifacts"), run=str(about.get("source_run_id") or ""),
+        type=about.get("model_type"), params=_texts(folder / "params"), tags=_texts(folder / "tags"),
+    )  # fmt: skip

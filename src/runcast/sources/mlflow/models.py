@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from runcast.codec import pack
 from runcast.errors import SourceError
 from runcast.journal import Blobs
-from runcast.records import Model
+from runcast.records import Input, Model
 from runcast.sources.mlflow.files import Files
 from runcast.sources.mlflow.said import digest
 from runcast.sources.mlflow.stored import LoggedModel
 
+_MADE = ("mlflow.modelVersions",)
+"""Tags that speak of the place where the model is."""
 _MAIN = {
     "sklearn": "pickled_model",
     "xgboost": "data",
@@ -36,11 +39,32 @@ def record(model: LoggedModel, files: Files, blobs: Blobs) -> Model:
     file = next((path for path in paths if path == main or path.startswith(f"{main}/model.")), None)
     requirements = files.read("requirements.txt").decode() if "requirements.txt" in paths else ""
     metadata: dict[str, Any] = dict(about.get("metadata") or {})
-    metadata["mlflow"] = {"model_id": model.id, "params": model.params, "tags": model.tags}
     return Model(
         time=model.created * 1_000_000, name=model.name, flavor=flavor, files=kept, step=model.step,
         digest=digest([(ref.path, ref.sha256) for ref in kept]), signature=_signature(about.get("signature")),
         requirements=requirements.splitlines(), metadata=metadata, data={"file": file} if file else {},
+        origin=origin(model),
+    )  # fmt: skip
+
+
+def origin(model: LoggedModel) -> dict[str, Any]:
+    """What MLflow knows of a model that has no place in a record."""
+    tags = {name: text for name, text in model.tags.items() if name not in _MADE}
+    known = {"params": model.params, "tags": tags, "type": model.type, "metrics": pack(model.metrics)}
+    extra = {name: value for name, value in known.items() if value}
+    return {"tracker": "mlflow", "id": model.id, **({"extra": extra} if extra else {})}
+
+
+def used(model: LoggedModel, files: Files, blobs: Blobs, time: int) -> Input:
+    """A model as what a run used: with its files, by which any tracker finds it again.
+
+    Raises:
+        OSError, SourceError: a file is gone.
+    """
+    kept = [files.keep(path, path, blobs) for path in files.paths()]
+    return Input(
+        time=time, name=model.name, type="model", digest=digest([(ref.path, ref.sha256) for ref in kept]),
+        run=model.run or None, files=kept, origin=origin(model),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from runcast.records import (
 from runcast.sources.mlflow.files import Files
 from runcast.sources.mlflow.said import Said
 from runcast.sources.mlflow.stored import LoggedModel, Reader
+from runcast.sources.mlflow.traces import Natives
 
 
 class Overlay:
@@ -34,14 +35,19 @@ class Overlay:
 
     Args:
         reader: of the store.
+        run: MLflow's id of the run.
         files: of the run.
         models: that the run put out.
+        traces: of the run, as MLflow has them.
         blobs: takes the content of files.
     """
 
-    def __init__(self, reader: Reader, files: Files, models: list[LoggedModel], blobs: Blobs) -> None:
-        self._reader, self._files, self._blobs = reader, files, blobs
+    def __init__(
+        self, reader: Reader, run: str, files: Files, models: list[LoggedModel], traces: Natives, blobs: Blobs
+    ) -> None:
+        self._reader, self._run, self._files, self._blobs = reader, run, files, blobs
         self._models = {model.id: model for model in models}
+        self._traces = traces
 
     def records(self, said: Said) -> Iterator[Record]:
         """Each line as a record; a `Lost` where a file is gone."""
@@ -85,13 +91,16 @@ class Overlay:
         )  # fmt: skip
 
     def _artifact(self, fact: dict[str, Any]) -> Artifact:
+        if place := fact.pop("place", ""):
+            fact["origin"] = _origin(f"runs:/{self._run}/{place}", fact)
         return Artifact(files=self._refs(fact), **fact)
 
     def _model(self, fact: dict[str, Any]) -> Model:
         model = self._models.get(fact.pop("model"))
         if model is None:
             raise SourceError("the logged model is not in MLflow any more")
-        return Model(files=self._refs(fact, self._reader.files(model.files)), **fact)
+        files = self._refs(fact, self._reader.files(model.files))
+        return Model(files=files, **{**fact, "origin": _origin(model.id, fact)})
 
     def _input(self, fact: dict[str, Any]) -> Input:
         files = [FileRef(**ref) for ref in fact.pop("files", ())]
@@ -106,10 +115,20 @@ class Overlay:
         return Environment(files=self._refs(fact), **fact)
 
     def _trace(self, fact: dict[str, Any]) -> Trace:
-        return Trace(spans=[Span(**span) for span in fact.pop("spans")], **fact)
+        spans = [Span(**span) for span in fact.pop("spans")]
+        if run := fact.get("model", {}).get("run"):
+            fact["model"]["run"] = self._reader.run_of(run) or run
+        trace = Trace(spans=spans, **{**fact, "origin": _origin(f"tr-{fact['id']}", fact)})
+        return self._traces.over(trace)
 
     def _lost(self, fact: dict[str, Any]) -> Lost:
         return Lost(**fact)
+
+
+def _origin(id_: str, fact: dict[str, Any]) -> dict[str, Any]:
+    """Where a thing is now, and where it was before."""
+    before = fact.get("origin")
+    return {"tracker": "mlflow", "id": id_, **({"origin": before} if before else {})}
 
 
 def _as_array(content: bytes, ref: dict[str, Any], kept: FileRef, blobs: Blobs) -> FileRef:

@@ -32,6 +32,7 @@ class Said:
     Attributes:
         heads: `start` and `finish` lines, in order.
         places: artifacts that belong to a line.
+        traces: ids of those that a line has.
     """
 
     def __init__(self, files: Files) -> None:
@@ -39,6 +40,7 @@ class Said:
         self._stack = ExitStack()
         self.heads: list[dict[str, Any]] = []
         self.places: set[str] = set()
+        self.traces: set[str] = set()
         self._texts: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._names: dict[str, str] = {}
         self._lines: Path | None = None
@@ -92,6 +94,8 @@ class Said:
             self._texts.setdefault((str(kind), fact["key"]), []).append(fact)
         elif kind == "name":
             self._names[fact["as"]] = fact["key"]
+        elif kind == "trace":
+            self.traces.add(f"tr-{fact['id']}")
         elif kind != "model":
             self.places.update(file["as"] for file in fact.get("files") or () if "as" in file)
             self.places.update(fact.get("made") or ())

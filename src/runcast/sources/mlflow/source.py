@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
+from runcast.backends.mlflow.inputs import TYPE
 from runcast.backends.mlflow.plan import KEYMAP
 from runcast.backends.mlflow.runs import RUN_ID
 from runcast.backends.mlflow.uris import Store, mask, parse
@@ -25,7 +26,7 @@ from runcast.sources.mlflow.client import ClientReader
 from runcast.sources.mlflow.folder import FolderReader
 from runcast.sources.mlflow.native import Native
 from runcast.sources.mlflow.overlay import Overlay
-from runcast.sources.mlflow.said import Said
+from runcast.sources.mlflow.said import Said, is_own
 from runcast.sources.mlflow.sql import SqlReader
 from runcast.sources.mlflow.stored import Reader, StoredRun
 
@@ -142,8 +143,10 @@ class MlflowSource(Source):
         measured: Iterator[Record]
         others: Iterator[Record]
         if said.whole:
+            found = reader.traces(run) if said.traces else ()
+            ours = traces.Natives(trace for trace in found if trace.id in said.traces)
             measured = points.said(reader.points(run, trouble), said.rows(), said.name)
-            others = Overlay(reader, files, logged, blobs).records(said)
+            others = Overlay(reader, run.id, files, logged, ours, blobs).records(said)
         else:
             name = said.name if RUN_ID in run.tags else str
             measured = points.plain(reader.points(run, trouble), name)
@@ -162,17 +165,30 @@ class MlflowSource(Source):
         ours = RUN_ID in run.tags
         added = [p for p in paths if not ours or not (p.startswith("runcast/") or p in said.places)]
         yield from native.records(added, head.tables(run.tags))
-        if said.whole:
-            return
-        yield from native.datasets(reader.datasets(run))
+        whole = said.whole
+        yield from native.datasets([d for d in reader.datasets(run) if not whole or TYPE not in d.tags])
+        if not whole:
+            yield from self._used(run, blobs, time)
         for model in reader.models(run):
+            if whole and any(map(is_own, model.tags)):
+                continue
             try:
                 yield models.record(model, reader.files(model.files), blobs)
             except (OSError, SourceError) as error:
                 yield Lost(time=time, key=model.name, reason=f"the model cannot be read: {error}")
         for trace in reader.traces(run):
-            if (record := traces.record(trace)) is not None:
+            if (
+                not (whole and trace.id in said.traces)
+                and (record := traces.record(trace, reader.maker)) is not None
+            ):
                 yield record
+
+    def _used(self, run: StoredRun, blobs: Blobs, time: int) -> Iterator[Record]:
+        for model in self._reader.used(run):
+            try:
+                yield models.used(model, self._reader.files(model.files), blobs, time)
+            except (OSError, SourceError) as error:
+                yield Lost(time=time, key=model.name, reason=f"a model that it used cannot be read: {error}")
 
     def _url(self, run: StoredRun) -> str:
         if isinstance(self._place, Path):

@@ -7,7 +7,7 @@ traces) are read where they are. What has other columns is left to MLflow's clie
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from runcast.backends.mlflow.runs import RUN_ID
@@ -47,13 +47,33 @@ _DATASETS = """select d.name, d.digest, d.dataset_source_type, d.dataset_source,
  d.dataset_profile, i.input_uuid from inputs i join datasets d on d.dataset_uuid = i.source_id
  where i.source_type = 'DATASET' and i.destination_type = 'RUN' and i.destination_id = :run
  order by d.name, d.digest"""
-_MODELS = """select model_id, name, creation_timestamp_ms, artifact_location, model_type from logged_models
+_MODEL = (
+    "select m.model_id, m.name, m.creation_timestamp_ms, m.artifact_location, m.model_type, m.source_run_id"
+)
+_MODELS = f"""{_MODEL} from logged_models m
  where source_run_id = :run and lifecycle_stage = 'active' order by creation_timestamp_ms, model_id"""
+_USED = f"""{_MODEL} from logged_models m join inputs i on i.destination_id = m.model_id
+ where i.source_type = 'RUN_INPUT' and i.source_id = :run and i.destination_type = 'MODEL_INPUT'
+ and m.lifecycle_stage = 'active' order by m.creation_timestamp_ms, m.model_id"""
+_SCORES = """select metric_name, metric_value, metric_timestamp_ms, metric_step, dataset_name, dataset_digest
+ from logged_model_metrics where model_id = :id and run_id = :run
+ order by metric_timestamp_ms, metric_step, metric_name, metric_value"""
+_ASSESSED = """select assessment_id, assessment_type, name, value, error, rationale, source_type, source_id,
+ span_id, created_timestamp, last_updated_timestamp, overrides, valid, assessment_metadata from assessments
+ where trace_id = :id order by created_timestamp, assessment_id"""
 _OUTPUTS = """select destination_id, step from inputs where source_type = 'RUN_OUTPUT'
  and source_id = :run and destination_type = 'MODEL_OUTPUT'"""
 _TRACES = """select t.request_id, t.timestamp_ms from trace_info t
  join trace_request_metadata m on m.request_id = t.request_id
  where m.key = 'mlflow.sourceRun' and m.value = :run order by t.timestamp_ms, t.request_id"""
+_TRACED = (
+    "select count(*) from trace_request_metadata where key = 'mlflow.sourceRun' and value = :id",
+    """select count(*) from trace_tags t join trace_request_metadata m on t.request_id = m.request_id
+ where m.key = 'mlflow.sourceRun' and m.value = :id""",
+)
+_JUDGED = """select count(*), max(a.last_updated_timestamp) from assessments a
+ join trace_request_metadata m on a.trace_id = m.request_id
+ where m.key = 'mlflow.sourceRun' and m.value = :id"""
 _SPANS = "select content from spans where trace_id = :id order by start_time_unix_nano, span_id"
 
 
@@ -79,7 +99,7 @@ class SqlReader(Reader):
                 )
         self._tables = {
             table
-            for table in ("inputs", "logged_models", "trace_info", "spans")
+            for table in ("inputs", "logged_models", "trace_info", "spans", "assessments")
             if self._database.columns(table)
         }
 
@@ -117,10 +137,9 @@ class SqlReader(Reader):
             query = "select max(last_updated_timestamp_ms) from logged_models where source_run_id = :id"
             counts += [row[0] for row in self._database.rows(query, id=id_)]
         if "trace_info" in self._tables:
-            query = (
-                "select count(*) from trace_request_metadata where key = 'mlflow.sourceRun' and value = :id"
-            )
-            counts += [row[0] for row in self._database.rows(query, id=id_)]
+            counts += [row[0] for query in _TRACED for row in self._database.rows(query, id=id_)]
+        if "assessments" in self._tables:
+            counts += [value for row in self._database.rows(_JUDGED, id=id_) for value in row]
         return " ".join(map(str, counts))
 
     def params(self, run: StoredRun) -> dict[str, str]:
@@ -150,14 +169,35 @@ class SqlReader(Reader):
         if "logged_models" not in self._tables:
             return []
         steps = {row[0]: row[1] for row in self._database.rows(_OUTPUTS, run=run.id)}
-        return [
-            LoggedModel(
-                id=id_, name=name, created=created, files=place, type=kind, step=int(steps.get(id_, 0)),
-                params=self._pairs("logged_model_params", "model_id", id_, "param_key", "param_value"),
-                tags=self._pairs("logged_model_tags", "model_id", id_, "tag_key", "tag_value"),
-            )
-            for id_, name, created, place, kind in self._database.rows(_MODELS, run=run.id)
-        ]  # fmt: skip
+        found = [self._model(row, run) for row in list(self._database.rows(_MODELS, run=run.id))]
+        for model in found:
+            model.step = int(steps.get(model.id, 0))
+        return found
+
+    def _model(self, row: Sequence[Any], run: StoredRun) -> LoggedModel:
+        id_, name, created, place, kind, maker = row
+        return LoggedModel(
+            id=id_, name=name, created=created, files=place, type=kind, run=maker or "",
+            params=self._pairs("logged_model_params", "model_id", id_, "param_key", "param_value"),
+            tags=self._pairs("logged_model_tags", "model_id", id_, "tag_key", "tag_value"),
+            metrics=[
+                (key, float("nan" if value is None else value), int(ms), int(step), dataset, digest)
+                for key, value, ms, step, dataset, digest in self._database.rows(_SCORES, id=id_, run=run.id)
+            ],
+        )  # fmt: skip
+
+    def used(self, run: StoredRun) -> list[LoggedModel]:
+        """See `Reader.used`."""
+        if not {"logged_models", "inputs"} <= self._tables:
+            return []
+        return [self._model(row, run) for row in list(self._database.rows(_USED, run=run.id))]
+
+    def maker(self, model: str) -> str | None:
+        """See `Reader.maker`."""
+        if "logged_models" not in self._tables:
+            return None
+        query = "select source_run_id from logged_models where model_id = :id"
+        return next((run for (run,) in self._database.rows(query, id=model)), None)
 
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
         """See `Reader.traces`."""
@@ -171,6 +211,8 @@ class SqlReader(Reader):
                 trace.spans = [json.loads(content) for (content,) in self._database.rows(_SPANS, id=id_)]
             if not trace.spans and (place := tags.get("mlflow.artifactLocation")):  # before MLflow 3.5
                 trace.spans = json.loads(self.files(place).read("traces.json"))["spans"]
+            if "assessments" in self._tables:
+                trace.assessments = [_assessment(*row) for row in self._database.rows(_ASSESSED, id=id_)]
             yield trace
 
     def files(self, place: str) -> files.Files:
@@ -230,3 +272,19 @@ class SqlReader(Reader):
     def close(self) -> None:
         """See `Reader.close`."""
         self._database.close()
+
+
+def _assessment(
+    id_: str, kind: str, name: str, value: str, error: str | None, rationale: str | None, source: str,
+    by: str | None, span: str | None, created: int, updated: int, overrides: str | None, valid: Any,
+    metadata: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    said = {
+        "id": id_, "type": kind, "name": name, "value": json.loads(value), "source_type": source,
+        "created": created, "updated": updated, "valid": bool(valid),
+    }  # fmt: skip
+    more = {
+        "error": json.loads(error) if error else None, "rationale": rationale, "source_id": by, "span": span,
+        "overrides": overrides, "metadata": json.loads(metadata) if metadata else None,
+    }  # fmt: skip
+    return {**said, **{name: value for name, value in more.items() if value is not None}}

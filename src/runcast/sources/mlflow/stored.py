@@ -28,12 +28,18 @@ class Dataset(msgspec.Struct, kw_only=True):
 
 
 class LoggedModel(msgspec.Struct, kw_only=True):
-    """A logged model that is an output of a run; `created` in ms, `files` where its files are."""
+    """A logged model; `created` in ms, `files` where its files are.
+
+    `run` is the one that made it; `step` and `metrics` are those that the run in question gave it: name,
+    value, ms, step, name and digest of a dataset.
+    """
 
     id: str
     name: str
     created: int
     files: str
+    run: str = ""
+    metrics: list[tuple[str, float, int, int, str | None, str | None]] = []
     type: str | None = None
     step: int = 0
     params: dict[str, str] = {}
@@ -41,12 +47,18 @@ class LoggedModel(msgspec.Struct, kw_only=True):
 
 
 class StoredTrace(msgspec.Struct, kw_only=True):
-    """A trace; `started` in ms, each of `spans` as MLflow writes it as JSON."""
+    """A trace; `started` in ms, each of `spans` as MLflow writes it as JSON.
+
+    An assessment has ``id``, ``type`` (``feedback``, ``expectation``), ``name``, ``value``, ``error``,
+    ``rationale``, ``source_type``, ``source_id``, ``span``, ``created`` and ``updated`` in ms,
+    ``overrides``, ``valid`` and ``metadata``.
+    """
 
     id: str
     started: int
     tags: dict[str, str] = {}
     metadata: dict[str, str] = {}
+    assessments: list[dict[str, Any]] = []
     spans: list[dict[str, Any]] = []
 
 
@@ -113,6 +125,14 @@ class Reader(ABC):
     @abstractmethod
     def models(self, run: StoredRun) -> list[LoggedModel]:
         """Logged models that a run put out."""
+
+    @abstractmethod
+    def used(self, run: StoredRun) -> list[LoggedModel]:
+        """Logged models that a run used."""
+
+    @abstractmethod
+    def maker(self, model: str) -> str | None:
+        """The run that made a logged model, by its id; None where that is not known."""
 
     @abstractmethod
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:

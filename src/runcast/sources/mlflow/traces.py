@@ -6,27 +6,84 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
+from runcast.backends.mlflow import names
+from runcast.backends.mlflow.traces import PLACES, spelled_tags
+from runcast.codec import pack
 from runcast.records import Span, Trace
 from runcast.sources.mlflow.stored import StoredTrace
 
 _TYPES = {"LLM", "CHAIN", "TOOL", "RETRIEVER", "EMBEDDING", "AGENT"}
 _HEX = re.compile(r"(?:tr-)?([0-9a-f]{32})")
 _INPUTS, _OUTPUTS, _TYPE = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.spanType"
+_MODEL = "mlflow.modelId"
+_MADE = frozenset(
+    {
+        "mlflow.sourceRun", _MODEL, "mlflow.trace.session", "mlflow.trace_schema.version",
+        "mlflow.traceInputs", "mlflow.traceOutputs", "mlflow.trace.sizeStats", "mlflow.trace.sizeBytes",
+        "mlflow.trace.tokenUsage", "mlflow.trace.cost", "mlflow.trace.infoFinalized",
+    }
+)  # fmt: skip
+"""Metadata that MLflow makes of the spans, or that is said elsewhere in the record."""
 _SESSION = "mlflow.trace.session"
 
 
-def record(trace: StoredTrace) -> Trace | None:
-    """A trace that MLflow's own client wrote, the outermost span first; None where it has no span."""
+def record(trace: StoredTrace, maker: Callable[[str], str | None]) -> Trace | None:
+    """A trace that MLflow's own client wrote, the outermost span first; None where it has no span.
+
+    Args:
+        trace: as MLflow has it.
+        maker: gives the run that made a logged model.
+    """
     spans = sorted((_span(span) for span in trace.spans), key=lambda s: (s.parent is not None, s.start, s.id))
     if not spans:
         return None
     match = _HEX.fullmatch(trace.id)
     id_ = match[1] if match else hashlib.sha256(trace.id.encode()).hexdigest()[:32]
+    metadata = {name: text for name, text in trace.metadata.items() if name not in _MADE}
+    extra = {"metadata": metadata, "assessments": [pack(said) for said in trace.assessments]}
+    known = {name: value for name, value in extra.items() if value}
+    model = trace.metadata.get(_MODEL)
+    run = maker(model) if model else None
     return Trace(
-        time=spans[0].start, id=id_, spans=spans, tags=trace.tags, session=trace.metadata.get(_SESSION)
-    )
+        time=spans[0].start, id=id_, spans=spans, session=trace.metadata.get(_SESSION),
+        tags={name: text for name, text in trace.tags.items() if name not in PLACES},
+        model={"id": model, **({"run": run} if run else {})} if model else {},
+        metadata={"mlflow": known} if known else {}, origin={"tracker": "mlflow", "id": trace.id},
+    )  # fmt: skip
+
+
+class Natives:
+    """The traces of a run as MLflow has them, for what somebody added to them since."""
+
+    def __init__(self, found: Iterable[StoredTrace] = ()) -> None:
+        self._tags: dict[str, dict[str, str]] = {}
+        self._assessments: dict[str, list[dict[str, Any]]] = {}
+        for trace in found:
+            self._tags[trace.id] = trace.tags
+            self._assessments[trace.id] = trace.assessments
+
+    def over(self, said: Trace) -> Trace:
+        """A trace as it was said, with the tags and assessments that it has now."""
+        native = f"tr-{said.id}"
+        if native not in self._tags:
+            return said
+        changes: dict[str, Any] = {}
+        written = spelled_tags(said)
+        there = {name: text for name, text in self._tags[native].items() if name not in PLACES}
+        if there != written:
+            kept = {name: text for name, text in said.tags.items() if names.key(name) in there}
+            new = {name: text for name, text in there.items() if written.get(name) != text}
+            changes["tags"] = kept | new
+        known = dict(said.metadata.get("mlflow") or {})
+        now = [pack(one) for one in self._assessments[native]]
+        if now != known.get("assessments", []):
+            changes["metadata"] = {**said.metadata, "mlflow": {**known, "assessments": now}}
+        return msgspec.structs.replace(said, **changes) if changes else said
 
 
 def _span(said: dict[str, Any]) -> Span:

@@ -36,6 +36,7 @@ class Held(msgspec.Struct, kw_only=True):
         client_id, digest: W&B's two ways to tell versions apart.
         version: such as ``v3``; "" where only the server knows.
         made_by: id of the run that made it.
+        address: ``entity/project/name:v3``; "" where only the server knows.
         files: asked for once.
     """
 
@@ -49,7 +50,13 @@ class Held(msgspec.Struct, kw_only=True):
     digest: str = ""
     version: str = ""
     made_by: str = ""
+    address: str = ""
     files: Callable[[], list[HeldFile]] = list
+
+    def origin(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Of its record: where it is now, and where it was before."""
+        named = self.address or (f"{self.name}:{self.version}" if self.version else self.name)
+        return {"tracker": "wandb", "id": named, **({"origin": before} if before else {})}
 
 
 class Row(msgspec.Struct):

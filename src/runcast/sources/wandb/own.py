@@ -180,6 +180,8 @@ class Own:
             yield self._started(record)
         elif isinstance(record, (Artifact, Model, Input)):
             yield from self._files_of(record, line)
+            if (held := self._held_of(line)) is not None:
+                record = msgspec.structs.replace(record, origin=held.origin(record.origin))
             if isinstance(record, Input) and record.run:
                 record = msgspec.structs.replace(record, run=spelling.run_id(record.run))
             yield record
@@ -213,11 +215,14 @@ class Own:
                 changes[name] = native
         return msgspec.structs.replace(record, **changes)
 
+    def _held_of(self, line: _Line) -> Held | None:
+        if not line.artifact:
+            return None
+        return self._held.get(line.artifact[0]) or self._held.get("\0".join(line.artifact[1:]))
+
     def _files_of(self, record: Artifact | Model | Input, line: _Line) -> Iterator[Record]:
         stored = [file for file in record.files if not file.uri]
-        held = None
-        if line.artifact:
-            held = self._held.get(line.artifact[0]) or self._held.get("\0".join(line.artifact[1:]))
+        held = self._held_of(line)
         if held is None:
             if stored and not isinstance(record, Input):
                 reason = "its files are not in W&B (any more)"

@@ -181,11 +181,13 @@ class Plain:
                 time=self._time, name=held.name, type=held.type or "file", digest=digest(files),
                 version=held.version or None, run=held.made_by or None,
                 alias=aliases[0] if aliases else None, files=files, metadata=held.metadata,
+                origin=held.origin({}),
             )  # fmt: skip
         else:
             yield Artifact(
                 time=self._time, name=held.name, type=held.type or "file", files=files, digest=digest(files),
                 aliases=aliases, metadata=held.metadata, description=held.description,
+                origin=held.origin({}),
             )  # fmt: skip
 
     def _summary(self) -> Iterator[Record]:

@@ -179,6 +179,7 @@ class ServerRun:
             use=use,
             digest=artifact.digest,
             version=version,
+            address=artifact.qualified_name,
             made_by=maker.id if maker is not None and maker.id != self.about.id else "",
             files=lambda: list(self._inside(artifact)),
         )
