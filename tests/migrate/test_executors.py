@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from runcast.errors import ConfigError
-from runcast.migrate import migrate, prepare
+from runcast.errors import ConfigError, SourceError
+from runcast.journal import Blobs, Layout
+from runcast.journal.reader import read_run
+from runcast.migrate import address, migrate, prepare
 from runcast.migrate.readers import connected
 from runcast.migrate.verify import verify
+from runcast.plugins.source import FoundRun, Selection, Source
+from runcast.records import Record
 
 from .killing import fill
+from .toy import Toy, a_run
 
 
 def test_processes_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +34,91 @@ def test_processes_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     plan = prepare("local:source", "local:there")
     assert migrate(plan, jobs=2).delivered == 3
     assert all(result.ok for result in verify(plan))
+
+
+class Slow(Source):
+    """A server's four runs: each answers only while three others are being read too."""
+
+    name: ClassVar[str] = "slow"
+    meeting = threading.Barrier(4)
+    made: ClassVar[list[Slow]] = []
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.made.append(self)
+
+    @property
+    def identity(self) -> str:
+        return "slow"
+
+    @property
+    def is_remote(self) -> bool:
+        return True
+
+    def runs(self, selection: Selection) -> Iterator[FoundRun]:
+        for name in "dcba":
+            yield FoundRun(
+                id=name, experiment="e", name=name, parent="a" if name == "b" else None, version="1"
+            )
+
+    def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
+        self.meeting.wait(timeout=60)
+        if run.id == "c":
+            raise SourceError("the server has lost it")
+        yield from a_run(run.id, points=7, parent=run.parent)
+
+
+def test_threads_read_from_a_server(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many runs at once as asked for, each thread by a source of its own; one that fails stops none."""
+    known = address.source_class
+    monkeypatch.setattr(address, "source_class", lambda name: Slow if name == "slow" else known(name))
+    plan = prepare("slow:x", "local:there")
+    progress = migrate(plan, jobs=4)
+    assert (progress.delivered, progress.failed) == (3, 1)
+    assert progress.points == 3 * 14
+    assert progress.read == 3 * 11
+    assert plan.manifest.runs["c"].reason == "the server has lost it"
+    parent = read_run(Layout("there").run(plan.manifest.runs["b"].run))
+    assert next(iter(parent)).parent == plan.manifest.runs["a"].run  # type: ignore[union-attr]
+    assert len(Slow.made) == 1 + 4  # this process's own, which lists them, and the threads'
+
+
+def test_a_process_ends_while_threads_wait_for_a_server(tmp_path: Path) -> None:
+    """Ctrl-C ends it, though a server does not answer."""
+    script = tmp_path / "script.py"
+    script.write_text(_HUNG)
+    environment = {**os.environ, "RUNCAST_DIR": str(tmp_path / "rc")}
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 7
+
+
+_HUNG = """
+import threading
+from runcast.migrate import address, migrate, prepare
+from runcast.plugins.source import FoundRun, Source
+
+class Hung(Source):
+    name = identity = "hung"
+    is_remote = True
+    def runs(self, selection):
+        yield from (FoundRun(id=x, experiment="e", name=x) for x in "ab")
+    def read(self, run, blobs):
+        print("asked", flush=True)
+        threading.Event().wait()
+
+known = address.source_class
+address.source_class = lambda name: Hung if name == "hung" else known(name)
+try:
+    migrate(prepare("hung:x", "local:there"), jobs=2)
+except KeyboardInterrupt:
+    raise SystemExit(7)
+"""
 
 
 def test_dask_workers_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

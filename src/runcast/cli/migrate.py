@@ -13,7 +13,7 @@ import typer
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Experiment, From, Html, Json, Runs, Since, Strict, StrictMapped, To
 from runcast.errors import UsageError
-from runcast.migrate import Plan, Progress, cores, migrate, prepare
+from runcast.migrate import Plan, Progress, at_once, migrate, prepare
 
 _WRONG = ("failed", "conflict", "staged")
 
@@ -29,7 +29,9 @@ def migrate_command(
     ] = False,
     strict: Strict = False,
     strict_mapped: StrictMapped = False,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes that read; one for each core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs read at once: one for each core, 8 of a server.")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="dask://HOST:PORT reads on its workers.")] = None,
     on_conflict: Annotated[str, typer.Option(help="leave or add: a run that was edited there.")] = "leave",
     again: Annotated[
@@ -59,7 +61,7 @@ def migrate_command(
             progress = migrate(
                 plan,
                 selected,
-                jobs=jobs or cores(),
+                jobs=jobs or at_once(plan.source),
                 executor=engine,
                 on_conflict=cast(Literal["leave", "add"], on_conflict),
                 tell=tell,

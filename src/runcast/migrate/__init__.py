@@ -7,7 +7,7 @@ destination back and compares, `rollback.rollback` takes back. ``docs/migration.
 
 from __future__ import annotations
 
-from runcast.migrate.engine import Plan, Progress, cores, migrate, prepare
+from runcast.migrate.engine import Plan, Progress, at_once, migrate, prepare
 from runcast.migrate.manifest import Manifest, RunEntry, manifests
 
-__all__ = ["Manifest", "Plan", "Progress", "RunEntry", "cores", "manifests", "migrate", "prepare"]
+__all__ = ["Manifest", "Plan", "Progress", "RunEntry", "at_once", "manifests", "migrate", "prepare"]

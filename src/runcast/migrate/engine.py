@@ -27,6 +27,8 @@ Tell = Callable[["Progress"], None]
 OnConflict = Literal["leave", "add"]
 SAVE = 2.0
 """Seconds between two writings of the manifest: it grows with the number of runs."""
+REMOTE = 8
+"""Runs that are read from a server at once; most of the time of each is waiting."""
 HELD = 60.0
 """Seconds to wait for runs that another process holds."""
 LOOK = 2.0
@@ -133,8 +135,9 @@ def migrate(
     Args:
         plan: from `prepare`; its manifest tells afterwards what became of each run.
         selection: which runs; all where left out.
-        jobs: processes that read. More than one are started afresh, so a script that asks for them needs
-            ``if __name__ == "__main__":``, as for `multiprocessing`.
+        jobs: how many runs are read at once: by threads from a server, else by processes. These are started
+            afresh, so a script that asks for more than one needs ``if __name__ == "__main__":``, as for
+            `multiprocessing`.
         executor: reads elsewhere, in place of processes of this machine.
         on_conflict: what becomes of new records of a run that was edited in the destination since it was
             brought: ``leave`` the run alone and report it, or ``add`` them.
@@ -215,7 +218,8 @@ class _Migration:
         expected = map(self._id, due)
         carriers = Carriers(self._layout, destination.name, destination.options, count, expected)
         jobs = min(jobs, len(due))
-        readers = Readers(self._layout.root, self._plan.where, jobs, executor)
+        remote = self._plan.source.is_remote
+        readers = Readers(self._layout.root, self._plan.where, jobs, executor, remote=remote)
 
         def meanwhile() -> None:
             self.progress.read = readers.records
@@ -332,6 +336,10 @@ def parents_first(runs: Iterator[FoundRun]) -> Iterator[FoundRun]:
         yield from give(run, frozenset())
 
 
-def cores() -> int:
-    """Processes that this one may keep busy."""
+def at_once(source: Source) -> int:
+    """How many runs to read at once: one for each core, or some more where a server is waited for."""
+    return REMOTE if source.is_remote else _cores()
+
+
+def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Who reads: this process, processes of this machine, or an engine that spans several."""
+"""Who reads: this process, its threads, processes of this machine, or an engine that spans several."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from runcast.errors import ConfigError
 from runcast.migrate import work
 from runcast.migrate.stage import Staged
+from runcast.migrate.threads import Threads
 from runcast.plugins.source import FoundRun
 
 OFTEN = 0.2
@@ -27,20 +28,25 @@ class Readers:
     Args:
         root: folder of the journals.
         where: the source's address.
-        jobs: processes of this machine; 1 reads in this one.
+        jobs: how many runs at once, by processes of this machine; 1 reads in this one.
+        remote: by threads instead, because reading is mostly waiting.
         executor: reads in place of those.
     """
 
-    def __init__(self, root: Path, where: str, jobs: int, executor: Executor | None = None) -> None:
+    def __init__(
+        self, root: Path, where: str, jobs: int, executor: Executor | None = None, *, remote: bool = False
+    ) -> None:
         self._stage = partial(work.stage_run, str(root.absolute()), where, str(Path.cwd()))
         self._jobs = jobs
+        self._remote = remote
         self._executor = executor
-        self._own: ProcessPoolExecutor | None = None
+        self._own: Executor | None = None
         self._records = 0
         context = multiprocessing.get_context("spawn")  # so that they inherit neither threads nor locks
         self._context: Any = context
         self._read: Any = context.Value("q", 0) if jobs > 1 and executor is None else None
         self._stop: Any = context.Value("b", 0) if self._read is not None else None
+        self._tell = work.counting(self._read, self._stop) if remote and self._read is not None else None
 
     @property
     def records(self) -> int:
@@ -58,7 +64,8 @@ class Readers:
         left, alone = list(due), False
         while left:
             pool = self._pool()
-            futures = [pool.submit(self._stage, run) for run in (left[:1] if alone else left)]
+            tell = () if self._tell is None else (self._tell,)  # a process has its own
+            futures = [pool.submit(self._stage, run, *tell) for run in (left[:1] if alone else left)]
             for future in futures:
                 outcome = self._outcome(future, seldom)
                 seldom()  # a small run is never waited for
@@ -102,7 +109,9 @@ class Readers:
     def _pool(self) -> Executor:
         if self._executor is not None:
             return self._executor
-        if self._own is None:
+        if self._own is None and self._remote:
+            self._own = Threads(self._jobs)
+        elif self._own is None:
             self._own = ProcessPoolExecutor(
                 self._jobs, self._context, initializer=work.begin, initargs=(self._read, self._stop)
             )
@@ -114,7 +123,7 @@ class Readers:
             self._own = None
 
     def close(self) -> None:
-        """End the processes; a run that is being read stops at its next record."""
+        """End processes and threads; a run that is being read stops at its next record."""
         if self._stop is not None:
             self._stop.value = 1
         self._renew()

@@ -81,6 +81,18 @@ def forget() -> None:
     _locks.clear()
 
 
+def counting(read: Any, stop: Any) -> Callable[[int], None]:
+    """A `tell` of `stage` for what shares the two values of `begin`."""
+
+    def tell(records: int) -> None:
+        with read.get_lock():
+            read.value += records
+        if stop.value:
+            raise KeyboardInterrupt
+
+    return tell
+
+
 def begin(read: Any, stop: Any) -> None:
     """First call in a process of a pool.
 
@@ -90,14 +102,7 @@ def begin(read: Any, stop: Any) -> None:
     """
     global _tell
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which sets `stop`
-
-    def tell(records: int) -> None:
-        with read.get_lock():
-            read.value += records
-        if stop.value:
-            raise KeyboardInterrupt
-
-    _tell = tell
+    _tell = counting(read, stop)
     threading.Thread(target=_follow, daemon=True).start()
 
 

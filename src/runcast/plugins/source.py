@@ -103,6 +103,14 @@ class Source(ABC):
         The same store has the same identity on every call, so that a run is never brought twice.
         """
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether reading is mostly waiting for a network: then many runs are read at once, by threads.
+
+        Each thread has an instance of its own.
+        """
+        return False
+
     @abstractmethod
     def runs(self, selection: Selection) -> Iterator[FoundRun]:
         """The selected runs, parents before their children where that is cheap."""

@@ -20,7 +20,9 @@ import pytest
 
 from runcast.backends.mlflow import MlflowBackend
 from runcast.journal import Blobs
+from runcast.migrate import migrate, prepare
 from runcast.migrate.content import Content
+from runcast.migrate.verify import verify
 from runcast.plugins.source import Selection
 from runcast.sources.mlflow import MlflowSource
 from runcast.testing import golden
@@ -90,6 +92,26 @@ def test_a_server(server: str, tmp_path: Path) -> None:
     plain = Content.of(found["plain"])
     assert plain.series["metric", "loss"].count == 3
     assert plain.others.keys() == {("artifact", "a")}
+
+
+def test_several_runs_are_read_at_once(server: str, tmp_path: Path) -> None:
+    """By threads: each run arrives with its own points and files."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    client = MlflowClient(server)
+    experiment = client.create_experiment("many")
+    for number in range(12):
+        run = client.create_run(experiment, run_name=f"run {number}").info.run_id
+        client.log_batch(run, [Metric("loss", number + step, 1_700_000_000_000, step) for step in range(50)])
+        client.log_text(run, f"of {number}", "note.txt")
+        client.set_terminated(run)
+    plan = prepare(f"mlflow:{server}", f"local:{tmp_path / 'there'}", tmp_path / "rc")
+    progress = migrate(plan, jobs=6)
+    assert (progress.delivered, progress.failed, progress.points) == (12, 0, 600)
+    results = list(verify(plan))
+    assert len(results) == 12
+    assert not [result for result in results if not result.ok]
 
 
 def test_a_busy_server_is_asked_again_when_it_says(tmp_path: Path) -> None:

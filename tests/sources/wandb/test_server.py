@@ -14,6 +14,8 @@ from wandb_reading import differences, find, read
 from runcast.backends.wandb import WandbBackend
 from runcast.errors import ConfigError
 from runcast.journal import Blobs
+from runcast.migrate import migrate, prepare
+from runcast.migrate.verify import verify
 from runcast.plugins.source import Selection
 from runcast.records import Artifact, Input, Lost, Media, Metrics, Note, Params, RunStarted, Tags
 from runcast.sources.wandb import WandbSource
@@ -157,3 +159,18 @@ def test_a_busy_server_is_asked_again(tmp_path: Path, server: Server) -> None:
     came = read("me/digits", tmp_path / "b")
     assert not differences(courier.records, came)
     assert len(server.faults.happened) == 3
+
+
+def test_several_runs_are_read_at_once(tmp_path: Path, server: Server) -> None:
+    """By threads, each with a client of its own: every run is the same in the end."""
+    names = ["training", "steps", "values", "media", "resumed"]
+    for name in names:
+        deliver(name, tmp_path / name, server)
+    plan = prepare("wandb:me/digits", f"local:{tmp_path / 'there'}", tmp_path / "rc")
+    found = len(list(plan.source.runs(Selection())))
+    assert found >= 2
+    progress = migrate(plan, jobs=5)
+    assert (progress.delivered, progress.failed) == (found, 0)
+    results = list(verify(plan))
+    assert len(results) == found
+    assert not [result for result in results if not result.ok]

@@ -59,6 +59,11 @@ class MlflowSource(Source):
         return f"{parts.scheme.partition('+')[0]}://{host}{parts.path.rstrip('/')}"
 
     @property
+    def is_remote(self) -> bool:
+        """Where a server is asked."""
+        return not isinstance(self._place, Path) and self._place.kind not in ("sqlite", "sql")
+
+    @property
     def _reader(self) -> Reader:
         if self._opened is None:
             self._opened = self._open()

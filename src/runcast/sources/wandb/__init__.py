@@ -42,6 +42,11 @@ class WandbSource(Source):
         """The folder's real path, or the project's address at its server."""
         return self._store.identity
 
+    @property
+    def is_remote(self) -> bool:
+        """Where a server is asked."""
+        return isinstance(self._store, Server)
+
     def runs(self, selection: Selection) -> Iterator[FoundRun]:
         """The selected runs, the oldest first."""
         yield from filter(selection.has, self._store.runs())
