@@ -5,6 +5,7 @@ Nothing is written: each run is read through its source, with its content counte
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Literal
@@ -16,8 +17,9 @@ from runcast.migrate import outcome, registered
 from runcast.migrate.content import Uncopied
 from runcast.migrate.engine import Plan, chosen
 from runcast.migrate.features import Features
+from runcast.migrate.threads import Reader, each
 from runcast.plugins.capabilities import Capabilities, Level
-from runcast.plugins.source import FoundRun, Selection
+from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import Lost, Metrics, Record, kind
 from runcast.redact import redact_text
 
@@ -98,10 +100,13 @@ def plan(
         UsageError: no run is selected.
     """
     found = chosen(prepared.source, selection or Selection())
-    for number, run in enumerate(found):
-        tell(number, len(found))
-        yield _foresee(prepared, run)
-    tell(len(found), len(found))
+    tell(0, len(found))
+    with contextlib.closing(Reader(prepared.source, prepared.where)) as source:
+        remote = prepared.source.is_remote
+        foreseen = each(lambda run: _foresee(prepared, source.here(), run), found, remote=remote)
+        for number, result in enumerate(foreseen, 1):
+            yield result
+            tell(number, len(found))
     yield from _models(prepared)
 
 
@@ -129,7 +134,7 @@ def _models(prepared: Plan) -> Iterator[Foreseen]:
         )  # fmt: skip
 
 
-def _foresee(prepared: Plan, run: FoundRun) -> Foreseen:
+def _foresee(prepared: Plan, source: Source, run: FoundRun) -> Foreseen:
     entry = prepared.manifest.runs.get(run.id)
     state: State = "new"
     if entry is not None and entry.state != "removed":
@@ -138,7 +143,7 @@ def _foresee(prepared: Plan, run: FoundRun) -> Foreseen:
     foreseen = Foreseen(id=run.id, experiment=run.experiment, name=run.name, state=state, problem=run.problem)
     blobs, features, kinds = Uncopied(), Features(), Counter[str]()
     try:
-        for record in prepared.source.read(run, blobs):
+        for record in source.read(run, blobs):
             features.take(record)
             _count(kinds, foreseen, record)
     except (RuncastError, OSError) as error:

@@ -20,6 +20,7 @@ from runcast.migrate.manifest import Folder, Manifest, RunEntry
 from runcast.migrate.readers import Readers
 from runcast.migrate.stage import Staged
 from runcast.migrate.target import reading
+from runcast.migrate.threads import REMOTE
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.redact import redact_tree
 
@@ -27,8 +28,6 @@ Tell = Callable[["Progress"], None]
 OnConflict = Literal["leave", "add"]
 SAVE = 2.0
 """Seconds between two writings of the manifest: it grows with the number of runs."""
-REMOTE = 8
-"""Runs that are read from a server at once; most of the time of each is waiting."""
 HELD = 60.0
 """Seconds to wait for runs that another process holds."""
 LOOK = 2.0

@@ -24,10 +24,12 @@ class Target:
 
     Attributes:
         source: what reads it; None where nothing can.
+        where: the address.
         problem: why nothing can, or why it did not answer; "" where it did.
     """
 
     def __init__(self, where: str) -> None:
+        self.where = where
         self.source: Source | None = None
         self.problem = ""
         try:

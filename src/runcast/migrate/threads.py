@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, TypeVar
+
+from runcast.migrate import address
+from runcast.plugins.source import Source
+
+REMOTE = 8
+"""Runs that are read from a server at once; most of the time of each is waiting."""
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Threads(Executor):
@@ -54,3 +63,41 @@ class Threads(Executor):
             self._tasks.put(None)
         for thread in self._threads if wait else ():
             thread.join()
+
+
+class Reader:
+    """One place, read by this thread and by others, each with an instance of its own.
+
+    Args:
+        source: this thread's.
+        where: its address.
+    """
+
+    def __init__(self, source: Source, where: str) -> None:
+        self._where = where
+        self._all = {threading.get_ident(): source}
+        self._gate = threading.Lock()
+
+    def here(self) -> Source:
+        """The calling thread's source."""
+        with self._gate:
+            if threading.get_ident() not in self._all:
+                self._all[threading.get_ident()] = address.source(self._where)
+            return self._all[threading.get_ident()]
+
+    def close(self) -> None:
+        """Close those of the other threads."""
+        for source in list(self._all.values())[1:]:
+            source.close()
+
+
+def each(call: Callable[[_Item], _Result], items: Iterable[_Item], *, remote: bool) -> Iterator[_Result]:
+    """`call` of each item in turn; where a server is asked, of `REMOTE` at once, given in the same order."""
+    if not remote:
+        yield from map(call, items)
+        return
+    with contextlib.ExitStack() as stack:
+        pool = Threads(REMOTE)
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        for future in [pool.submit(call, item) for item in items]:
+            yield future.result()

@@ -18,6 +18,7 @@ from runcast.migrate.engine import Plan
 from runcast.migrate.manifest import RunEntry
 from runcast.migrate.models_compared import ComparedModel, compared
 from runcast.migrate.target import reading
+from runcast.migrate.threads import Reader, each
 from runcast.plugins.source import FoundRun, Selection, Source
 from runcast.records import Metrics, Record, System
 
@@ -99,10 +100,19 @@ def verify(
             raise UsageError(f"{what}: {target.problem}")
         there = target.found({entry.ref.id for entry in entries.values() if entry.ref is not None})
         here = [run for run in plan.source.runs(selection or Selection()) if run.id in entries]
-        for number, run in enumerate(here):
-            tell(number, len(here))
-            yield _verify(plan, run, entries[run.id], target.source, there, watch)
-        tell(len(here), len(here))
+        tell(0, len(here))
+        with (
+            contextlib.closing(Reader(plan.source, plan.where)) as source,
+            contextlib.closing(Reader(target.source, target.where)) as goal,
+        ):
+
+            def compare(run: FoundRun) -> Verified:
+                return _verify(run, entries[run.id], source.here(), goal.here(), there, watch)
+
+            remote = plan.source.is_remote or target.source.is_remote
+            for number, result in enumerate(each(compare, here, remote=remote), 1):
+                yield result
+                tell(number, len(here))
         if selection in (None, Selection()):
             for model in compared(plan, target.source):
                 yield _registered(model)
@@ -120,7 +130,12 @@ def _registered(model: ComparedModel) -> Verified:
 
 
 def _verify(
-    plan: Plan, run: FoundRun, entry: RunEntry, target: Source, there: dict[str, FoundRun], watch: Watch
+    run: FoundRun,
+    entry: RunEntry,
+    source: Source,
+    target: Source,
+    there: dict[str, FoundRun],
+    watch: Watch,
 ) -> Verified:
     result = Verified(source=run.id, run=entry.run, name=entry.name)
     ref = entry.ref.id if entry.ref is not None else ""
@@ -130,7 +145,7 @@ def _verify(
         return result
     blobs = Uncopied()
     try:
-        ours = Content.of(watch(run.id, "source", plan.source.read(run, blobs)))
+        ours = Content.of(watch(run.id, "source", source.read(run, blobs)))
         theirs = Content.of(watch(run.id, "target", target.read(found, blobs)))
     except (RuncastError, OSError) as error:
         result.problem = str(error)
@@ -145,7 +160,7 @@ def _verify(
     wrong = {d.name for d in result.differences if d.what in ("metric", "system")}
     if wrong:
         with contextlib.suppress(RuncastError, OSError):
-            _exemplify(result, plan.source.read(run, blobs), target.read(found, blobs), wrong)
+            _exemplify(result, source.read(run, blobs), target.read(found, blobs), wrong)
     return result
 
 
