@@ -78,7 +78,11 @@ def test_a_model_arrives_whole(shelf: Shelf) -> None:
     page = render(plan, list(verify(plan)), Sketches())
     assert "Registered models" in page
     assert "1 → 1, 3 → 3" in page
-    rows = {row["source"]: row["destination"] for row in ids.rows(plan.manifest, plan.folder.layout) if row["kind"] != "run"}
+    rows = {
+        row["source"]: row["destination"]
+        for row in ids.rows(plan.manifest, plan.folder.layout)
+        if row["kind"] != "run"
+    }
     assert rows == {"net:1": "net:1", "net:3": "net:3"}
 
 

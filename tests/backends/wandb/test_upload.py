@@ -67,12 +67,12 @@ def test_a_run_arrives_at_its_end(online: Delivery, server: Server) -> None:
 
 
 def test_delivered_again_is_not_uploaded_again(online: Delivery, server: Server) -> None:
-    """What has arrived is not sent again, even with the memory lost; only the owner is asked for."""
+    """What has arrived is not sent again, even with the memory lost; only owner and numbers are asked for."""
     online.deliver(whole(online))
     server.calls.clear()
     online.state = {}
     online.deliver(whole(online))
-    assert set(server.calls) == {"Viewer"}
+    assert set(server.calls) == {"Viewer", "Numbers"}
     check(server)
 
 
