@@ -106,6 +106,21 @@ def test_a_second_time_brings_what_is_new(shelf: Shelf) -> None:
         ]  # fmt: skip
 
 
+def test_what_is_taken_back_at_the_source_goes(shelf: Shelf) -> None:
+    """A tag and a description that came from there; what somebody changed in the destination stays."""
+    one, three = shelf.models["net"].versions
+    shelf.put("net", one.model_copy(update={"tags": {"k": "v", "gone": "1", "mine": "1"}}), three)
+    bring("local:there")
+    with there() as registry:
+        registry.tag("net:v1", {"mine": "2", "new": "3"})
+        shelf.put("net", one, three.model_copy(update={"description": ""}))
+        plan, _ = bring("local:there", on_conflict="add")
+        first, third = registry.versions("net")
+        assert first.tags == {"k": "v", "mine": "2", "new": "3"}
+        assert third.description == ""
+        assert plan.manifest.models["net"].state == "delivered"
+
+
 @pytest.mark.slow
 def test_an_edited_model_is_left_alone(shelf: Shelf) -> None:
     """Until somebody asks for it; a rollback refuses it, too."""

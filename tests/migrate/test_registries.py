@@ -113,3 +113,19 @@ def test_to_another_database(client: Any, tmp_path: Path) -> None:
         folder = Path(download_artifacts(artifact_uri=place, tracking_uri=ours.tracking_uri))
         assert (folder / "weights.bin").read_text() == f"weights {number}"
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_what_is_taken_back_in_mlflow_goes(client: Any, tmp_path: Path) -> None:
+    """A tag and a stage of a version, at the second migration, which verifies."""
+    client.set_model_version_tag("my net", "1", "extra", "yes")
+    bring("mlflow:sqlite:///src.db", "mlflow:sqlite:///dst.db")
+    ours = opened(tmp_path / "dst.db")
+    first = ours.get_model_version("my net", "1")
+    assert (first.current_stage, first.tags["extra"]) == ("Production", "yes")
+    client.delete_model_version_tag("my net", "1", "extra")
+    client.delete_registered_model_alias("my net", "best")
+    client.transition_model_version_stage("my net", "1", "None")
+    bring("mlflow:sqlite:///src.db", "mlflow:sqlite:///dst.db")
+    first = ours.get_model_version("my net", "1")
+    assert (first.current_stage, first.tags.get("n"), "extra" in first.tags) == ("None", "1", False)
+    assert ours.get_registered_model("my net").aliases == {}
