@@ -51,6 +51,7 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         inputs, outputs: JSON-like.
         attributes: such as ``gen_ai.request.model``, ``gen_ai.usage.input_tokens``.
         events: each with ``name``, ``time`` (ns) and ``attributes``.
+        links: spans of other traces that it points to: ``trace`` and ``span``, their ids, and ``attributes``.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     outputs: Any = None
     attributes: dict[str, Any] = {}
     events: list[dict[str, Any]] = []
+    links: list[dict[str, Any]] = []
 
 
 class _Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):

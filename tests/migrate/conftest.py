@@ -1,7 +1,9 @@
-"""A source that every test may fill."""
+"""A source that every test may fill, and a W&B server."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +12,11 @@ import pytest
 from runcast.plugins import manager
 
 from .toy import Toy
+
+# The suite runs with importlib's import mode, which adds no path.
+sys.path += [path for path in [str(Path(__file__).parents[1])] if path not in sys.path]
+
+from wandb_server import Server  # found by the path above
 
 
 @pytest.fixture
@@ -30,3 +37,26 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
         "runcast.migrate.address.source_class", lambda name: Same if name == "toy" else known(name)
     )
     return source
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A W&B server with a registry of models, a key for it, and an empty project here."""
+    home = tmp_path / "home"
+    home.mkdir()
+    names = ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR", "WANDB_ARTIFACT_DIR")
+    for name in ("HOME", *names):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_API_KEY", "fake" * 10)
+    monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "1")
+    monkeypatch.setenv("RUNCAST_DIR", str(tmp_path / "rc"))
+    monkeypatch.chdir(tmp_path)
+    with Server() as running:
+        monkeypatch.setenv("WANDB_BASE_URL", running.url)
+        import wandb
+
+        wandb.Api().create_registry("model", visibility="organization", organization="acme")
+        yield running
+        wandb.teardown()
+    assert not running.unknown, "\n".join(running.unknown)

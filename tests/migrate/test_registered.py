@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import runcast
 from runcast.cli import migrating
-from runcast.cli.app import build
 from runcast.migrate import Progress, ids
 from runcast.migrate.contract import plan as foresee
 from runcast.migrate.engine import Plan, migrate, prepare
@@ -59,17 +57,6 @@ def there(folder: str = "there") -> Any:
     return runcast.registry("local", config={"dir": folder})
 
 
-def test_the_list_has_models_and_versions(shelf: Shelf) -> None:
-    """`runcast migrations` counts them beside the runs, and those that failed."""
-    shelf.put("other", a_version(1, "other"))
-    shelf.gone = {"other:1"}
-    bring("local:there")
-    result = CliRunner().invoke(build("migrations"), ["migrations"])
-    assert result.exit_code == 0
-    (line,) = [line for line in result.output.splitlines() if "toy:shelf" in line]
-    assert line.split()[-7:] == ["2", "delivered", "1", "delivered,", "1", "failed", "2"]
-
-
 def test_a_model_arrives_whole(shelf: Shelf) -> None:
     """Numbers with their gap, files by their content, runs as they are called here, words and history."""
     plan, progress = bring("local:there")
@@ -91,8 +78,11 @@ def test_a_model_arrives_whole(shelf: Shelf) -> None:
     page = render(plan, list(verify(plan)), Sketches())
     assert "Registered models" in page
     assert "1 → 1, 3 → 3" in page
-    table = ids.rows(plan.manifest, plan.folder.layout)
-    rows = {row["source"]: row["destination"] for row in table if row["kind"] != "run"}
+    rows = {
+        row["source"]: row["destination"]
+        for row in ids.rows(plan.manifest, plan.folder.layout)
+        if row["kind"] != "run"
+    }
     assert rows == {"net:1": "net:1", "net:3": "net:3"}
 
 
@@ -114,6 +104,21 @@ def test_a_second_time_brings_what_is_new(shelf: Shelf) -> None:
         assert [(v.version, v.aliases) for v in registry.versions("net")] == [
             (1, []), (3, ["production"]), (4, ["best"]),
         ]  # fmt: skip
+
+
+def test_what_is_taken_back_at_the_source_goes(shelf: Shelf) -> None:
+    """A tag and a description that came from there; what somebody changed in the destination stays."""
+    one, three = shelf.models["net"].versions
+    shelf.put("net", one.model_copy(update={"tags": {"k": "v", "gone": "1", "mine": "1"}}), three)
+    bring("local:there")
+    with there() as registry:
+        registry.tag("net:v1", {"mine": "2", "new": "3"})
+        shelf.put("net", one, three.model_copy(update={"description": ""}))
+        plan, _ = bring("local:there", on_conflict="add")
+        first, third = registry.versions("net")
+        assert first.tags == {"k": "v", "mine": "2", "new": "3"}
+        assert third.description == ""
+        assert plan.manifest.models["net"].state == "delivered"
 
 
 @pytest.mark.slow

@@ -109,6 +109,18 @@ def test_a_point_that_is_gone_from_the_source_is_told(shelf: Shelf) -> None:
     assert staged.added == 0
 
 
+def test_a_tag_that_is_gone_from_the_source_is_told(shelf: Shelf) -> None:
+    """By its name, as often as the source is read; what is in the journal stays."""
+    run = a_run(depth=3)
+    shelf.source.runs_["a"] = run
+    shelf.stage()
+    shelf.source.runs_["a"] = [r for r in a_run() if not isinstance(r, Tags)]
+    assert shelf.stage().unsaid == ["param depth", "tag a"]
+    assert Content.of(shelf.journal(shelf.stage().run)).tags == {"a": "b"}
+    shelf.source.runs_["a"] = run
+    assert shelf.stage().unsaid == []
+
+
 def test_equal_points_are_not_one(shelf: Shelf) -> None:
     """A source that holds a point twice has it twice in the journal, and no third time later."""
     run = a_run(points=1)

@@ -58,6 +58,14 @@ class RunEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     time: int = 0
 
 
+class Said(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a version was called when it was last brought; see `ModelEntry.said`."""
+
+    description: str = ""
+    tags: dict[str, str] = {}
+    stage: str = ""
+
+
 class ModelEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One registered model of a migration.
 
@@ -68,6 +76,7 @@ class ModelEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
         state: as of a run; ``staged``: begun, not all of it is there.
         reason: why it failed, or what is incomplete, with the mend.
         versions: number in the source → number in the destination.
+        said: number in the source → what this migration has said of the version in the destination.
         aliases: as the destination spells them, that this migration has placed.
         whole: nobody had a model of this name in the destination before.
         there: digest of what the destination holds of it after the last delivery.
@@ -80,6 +89,7 @@ class ModelEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     state: State = "staged"
     reason: str = ""
     versions: dict[int, int] = {}
+    said: dict[int, Said] = {}
     aliases: list[str] = []
     whole: bool = False
     there: str = ""

@@ -61,6 +61,10 @@ def note_staged(entry: RunEntry, run: FoundRun, staged: Staged | str, progress: 
     if staged.gone:
         names = ", ".join(f"{name} ({count})" for name, count in list(staged.gone.items())[:_NAMED])
         reasons.append(f"points that are gone from the source stay in the destination: {names}")
+    if staged.unsaid:
+        more = f" and {len(staged.unsaid) - _NAMED} more" if len(staged.unsaid) > _NAMED else ""
+        names = ", ".join(staged.unsaid[:_NAMED])
+        reasons.append(f"gone from the source, and left in the destination: {names}{more}")
     entry.state, entry.reason, entry.version = "staged", "; ".join(reasons), run.version
     entry.records += staged.added
     entry.points += staged.points

@@ -17,7 +17,7 @@ from runcast.errors import ConfigError, Retry, RuncastError, SourceError
 from runcast.journal import Blobs
 from runcast.journal import digest as digest_of
 from runcast.migrate.aliases import align
-from runcast.migrate.manifest import ModelEntry
+from runcast.migrate.manifest import ModelEntry, Said
 from runcast.plugins.manager import registry_class, registry_names
 from runcast.plugins.registry import Candidate, ModelVersion, RegisteredModel, Registry
 from runcast.plugins.source import Selection
@@ -171,9 +171,10 @@ def _bring(
         registry.describe(entry.name, model.description or str(origin.get("description") or ""), tags)
     problems += align(registry, model, entry)
     for made in model.versions:
-        stage = made.stage or (str(made.origin.get("stage") or "") if origin else "")
-        if made.version in entry.versions and stage in _STAGES:
-            registry.enter(entry.name, entry.versions[made.version], stage)
+        if made.version in entry.versions:
+            _enter(
+                registry, entry, made, made.stage or (str(made.origin.get("stage") or "") if origin else "")
+            )
     entry.there = state(registry.versions(entry.name), entry)
     entry.reason = "; ".join(problems[:5])
     entry.state = "failed" if problems else "delivered"
@@ -209,11 +210,34 @@ def _versions(
             there = registry.register(candidate)
             entry.versions[version.version] = there.version
             plan.folder.save(plan.manifest)
-        tags = {key: text for key, text in version.tags.items() if there.tags.get(key) != text}
-        if tags or version.description != there.description:
-            changed = version.description if version.description != there.description else None
-            registry.update(entry.name, there.version, changed, tags)
+        _say(registry, entry, version, there)
     return problems
+
+
+def _say(registry: Registry, entry: ModelEntry, version: ModelVersion, there: ModelVersion) -> None:
+    """Description and tags; what somebody else said of the version in the destination stays."""
+    before = entry.said.get(version.version, Said(description=there.description))
+    tags: dict[str, str | None] = {}
+    for key in version.tags.keys() | before.tags.keys():
+        now, wanted = there.tags.get(key), version.tags.get(key)
+        if now != wanted and now == before.tags.get(key, now):
+            tags[key] = wanted
+    is_mine = there.description == before.description
+    changed = version.description if is_mine and version.description != there.description else None
+    if tags or changed is not None:
+        registry.update(entry.name, there.version, changed, tags)
+    entry.said[version.version] = Said(
+        description=version.description, tags=dict(version.tags), stage=before.stage
+    )
+
+
+def _enter(registry: Registry, entry: ModelEntry, version: ModelVersion, stage: str) -> None:
+    """Show a version in its stage, or in none any more; one that did not change is left as it is."""
+    said = entry.said.setdefault(version.version, Said())
+    stage = stage if stage in _STAGES else ""
+    if stage != said.stage:
+        registry.enter(entry.name, entry.versions[version.version], stage)
+    said.stage = stage
 
 
 def _candidate(

@@ -69,5 +69,5 @@ def _withdraw(registry: Registry, entry: ModelEntry, *, force: bool) -> Removed:
         result.ok, result.reason = False, redact_text(str(error))
         return result
     entry.state, entry.reason, entry.version, entry.there = "removed", "", "", ""
-    entry.versions, entry.aliases, entry.time = {}, [], time.time_ns()
+    entry.versions, entry.said, entry.aliases, entry.time = {}, {}, [], time.time_ns()
     return result

@@ -165,6 +165,14 @@ class Seen:
             return record
         return msgspec.structs.replace(record, values=new) if new else None
 
+    def unsaid(self) -> list[str]:
+        """Params, tags and the note that the journal has and the source does not have any more, in words.
+
+        To be asked after the last record.
+        """
+        left = [place for place in self._last if place not in self._said]
+        return [f"{kind.lower().removesuffix('s')} {name}".strip() for kind, name in left]
+
     def gone(self) -> dict[str, int]:
         """Metric → how many of its points the source has no more; to be asked after the last record."""
         return {name: points.missing for (_, name), points in self._points.items() if points.missing}

@@ -41,6 +41,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
         added: records that were new.
         points: values of metrics among them.
         gone: metric → points that the journal has and the source does not have any more.
+        unsaid: params, tags and the note that are gone likewise, in words.
         lost: what the source could not read, in words; the first `MOST_LOST`.
         losses: how many things that were.
         uses: runcast's ids of other runs that made what this one used.
@@ -52,6 +53,7 @@ class Staged(msgspec.Struct, omit_defaults=True):
     added: int = 0
     points: int = 0
     gone: dict[str, int] = {}
+    unsaid: list[str] = []
     lost: list[str] = []
     losses: int = 0
     uses: list[str] = []
@@ -145,7 +147,7 @@ def _read(
     if journal.is_open and seen.ended is not None and (last or not ended):
         # It had ended before what is new was found, and still has.
         journal.append(msgspec.structs.replace(seen.ended, writer="", seq=0))
-    staged.gone = seen.gone()
+    staged.gone, staged.unsaid = seen.gone(), seen.unsaid()
     return staged
 
 

@@ -198,8 +198,10 @@ class Registry(ABC):
         """The version with the candidate's identity, made where there is none."""
 
     @abstractmethod
-    def update(self, name: str, version: int, description: str | None, tags: Mapping[str, str]) -> None:
-        """Set the description, unless it is None, and add tags."""
+    def update(
+        self, name: str, version: int, description: str | None, tags: Mapping[str, str | None]
+    ) -> None:
+        """Set the description, unless it is None, and tags; one that is None is taken away."""
 
     @abstractmethod
     def events(self, name: str) -> list[Event]:
@@ -237,7 +239,10 @@ class Registry(ABC):
         """Say what a model as a whole is, where there is a place for it; tags are added."""
 
     def enter(self, name: str, version: int, stage: str) -> None:  # noqa: B027  # few trackers have stages
-        """Show a version in a stage of the tracker's own, lower case; beside those that are in it."""
+        """Show a version in a stage of the tracker's own, lower case; beside those that are in it.
+
+        ``""`` is none.
+        """
 
     def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
         """Take versions away, to which no alias points any more; what is gone already is fine.

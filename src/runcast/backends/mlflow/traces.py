@@ -156,6 +156,10 @@ def _span(trace_id: str, span: Span) -> dict[str, Any]:
         },
         "attributes": {key: json.dumps(pack(value)) for key, value in attributes.items()},
         "events": [_event(event, span.start) for event in span.events],
+        "links": [
+            {"trace_id": f"tr-{link['trace']}", "span_id": link["span"], "attributes": link.get("attributes")}
+            for link in span.links
+        ],
     }
 
 

@@ -80,7 +80,9 @@ class LocalRegistry(Registry):
             )
         return made
 
-    def update(self, name: str, version: int, description: str | None, tags: Mapping[str, str]) -> None:
+    def update(
+        self, name: str, version: int, description: str | None, tags: Mapping[str, str | None]
+    ) -> None:
         """Write the version's row again."""
         with opened(self._layout.registry, write=True) as connection:
             assert connection is not None  # noqa: S101  # as it is to be written
@@ -88,7 +90,7 @@ class LocalRegistry(Registry):
             changed = found.model_copy(
                 update={
                     "description": found.description if description is None else description,
-                    "tags": {**found.tags, **tags},
+                    "tags": {k: text for k, text in {**found.tags, **tags}.items() if text is not None},
                 }
             )
             connection.execute(

@@ -128,13 +128,19 @@ class MlflowRegistry(Moving):
             client.delete_model_version(candidate.name, str(made.version))
             last = int(made.version)
 
-    def update(self, name: str, version: int, description: str | None, tags: Mapping[str, str]) -> None:
+    def update(
+        self, name: str, version: int, description: str | None, tags: Mapping[str, str | None]
+    ) -> None:
         """Write each into its own slot."""
         with self._client() as client:
             if description is not None:
                 client.update_model_version(name, str(version), description)
+            there = client.get_model_version(name, str(version)).tags if None in tags.values() else {}
             for key, value in tags.items():
-                client.set_model_version_tag(name, str(version), key, value)
+                if value is not None:
+                    client.set_model_version_tag(name, str(version), key, value)
+                elif key in there:
+                    client.delete_model_version_tag(name, str(version), key)
 
     def events(self, name: str) -> list[Event]:
         """Every event, from the registered model's tags."""
@@ -195,7 +201,7 @@ class MlflowRegistry(Moving):
     def enter(self, name: str, version: int, stage: str) -> None:
         """One of MLflow's own stages."""
         with self._client() as client:
-            client.transition_model_version_stage(name, str(version), stage.capitalize())
+            client.transition_model_version_stage(name, str(version), stage.capitalize() or "None")
 
     def remove(self, name: str, versions: Sequence[int], *, whole: bool) -> None:
         """Delete versions, the logged models that were made for them, and a name that nobody else uses."""

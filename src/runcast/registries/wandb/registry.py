@@ -92,7 +92,9 @@ class WandbRegistry(Moving):
                 self._member(double.name, double.version).unlink()
         return found[0] if found else None
 
-    def update(self, name: str, version: int, description: str | None, tags: Mapping[str, str]) -> None:
+    def update(
+        self, name: str, version: int, description: str | None, tags: Mapping[str, str | None]
+    ) -> None:
         """The description in its slot, tags in the metadata."""
         with client.translated(self.options):
             member = self._member(name, version)
@@ -190,7 +192,8 @@ class WandbRegistry(Moving):
         place = f"{self.options.registry}/{name}"
         own = dict(every.get(place) or {})
         for part, values in more.items():
-            own[part] = {**own.get(part, {}), **values}
+            merged = {**own.get(part, {}), **values}
+            own[part] = {key: value for key, value in merged.items() if value is not None or part != "tags"}
         return {**metadata, KEY: {**every, place: own}}
 
     def _version(self, name: str, member: Any) -> ModelVersion:

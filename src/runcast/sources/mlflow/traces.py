@@ -42,15 +42,13 @@ def record(trace: StoredTrace, maker: Callable[[str], str | None]) -> Trace | No
     spans = sorted((_span(span) for span in trace.spans), key=lambda s: (s.parent is not None, s.start, s.id))
     if not spans:
         return None
-    match = _HEX.fullmatch(trace.id)
-    id_ = match[1] if match else hashlib.sha256(trace.id.encode()).hexdigest()[:32]
     metadata = {name: text for name, text in trace.metadata.items() if name not in _MADE}
     extra = {"metadata": metadata, "assessments": [pack(said) for said in trace.assessments]}
     known = {name: value for name, value in extra.items() if value}
     model = trace.metadata.get(_MODEL)
     run = maker(model) if model else None
     return Trace(
-        time=spans[0].start, id=id_, spans=spans, session=trace.metadata.get(_SESSION),
+        time=spans[0].start, id=_trace_id(trace.id), spans=spans, session=trace.metadata.get(_SESSION),
         tags={name: text for name, text in trace.tags.items() if name not in PLACES},
         model={"id": model, **({"run": run} if run else {})} if model else {},
         metadata={"mlflow": known} if known else {}, origin={"tracker": "mlflow", "id": trace.id},
@@ -106,7 +104,18 @@ def _span(said: dict[str, Any]) -> Span:
         outputs=attributes.pop(_OUTPUTS, None),
         attributes=attributes,
         events=[_event(event, start) for event in said.get("events") or ()],
+        links=[_link(link) for link in said.get("links") or ()],
     )
+
+
+def _link(said: dict[str, Any]) -> dict[str, Any]:
+    link = {"trace": _trace_id(said["trace_id"]), "span": _id(said["span_id"])}
+    return {**link, **({"attributes": said["attributes"]} if said.get("attributes") else {})}
+
+
+def _trace_id(text: str) -> str:
+    match = _HEX.fullmatch(text)
+    return match[1] if match else hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _id(text: str) -> str:
