@@ -91,7 +91,7 @@ def test_again_brings_anew(toy: Toy, tmp_path: Path) -> None:
     out = json.loads(call("migrate", "toy:shelf", "tensorboard:./tb", "--jobs", "1", "--again", "--json"))
     assert out["progress"]["delivered"] == 1
     assert not (marker.parent / "notes.txt").exists()
-    assert "1 runs removed" in call("rollback", out["migration"], "--force")
+    assert "1 run removed" in call("rollback", out["migration"], "--force")
     assert not marker.parent.exists()
 
 

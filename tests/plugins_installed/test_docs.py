@@ -77,7 +77,7 @@ def test_a_run_is_migrated_from_it(package: Path, environment: Callable[..., dic
     command = ["runcast", "migrate", "acme:my-runs", "local:copy"]
     code = f"import sys; from runcast.cli import main; sys.argv = {command}; main()"
 
-    assert "1 runs brought" in run(package, environment, "-c", code)
+    assert "1 run brought" in run(package, environment, "-c", code)
 
 
 def test_the_script_logs_to_it(package: Path, environment: Callable[..., dict[str, str]]) -> None:

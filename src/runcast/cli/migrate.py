@@ -10,10 +10,12 @@ from typing import Annotated, Literal, cast
 
 import typer
 
+from runcast.catalog.texts import counted
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Experiment, From, Html, Json, Runs, Since, Strict, StrictMapped, To
 from runcast.errors import UsageError
 from runcast.migrate import Plan, Progress, at_once, migrate, prepare
+from runcast.plugins.source import Selection
 
 _WRONG = ("failed", "conflict", "staged")
 
@@ -34,6 +36,10 @@ def migrate_command(
     ] = None,
     executor: Annotated[str | None, typer.Option(help="dask://HOST:PORT reads on its workers.")] = None,
     on_conflict: Annotated[str, typer.Option(help="leave or add: a run that was edited there.")] = "leave",
+    patience: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds without progress before a destination in trouble is given up."),
+    ] = 600.0,
     again: Annotated[
         bool, typer.Option("--again", help="Remove the runs there first, edited or not.")
     ] = False,
@@ -53,8 +59,11 @@ def migrate_command(
     with output.errors():
         if on_conflict not in ("leave", "add"):
             raise UsageError(f"--on-conflict {on_conflict!r}: write leave or add")
+        _can_be_written(map, html)
         plan = prepare(source, dest)
         selected = migrating.selection(experiment, run, since)
+        if strict or strict_mapped:
+            _refuse_losses(plan, selected, strict=strict, strict_mapped=strict_mapped, json=json)
         if again:
             _remove(plan, dest, run)
         with migrating.bar(quiet=json) as tell, _engine(executor) as engine:
@@ -64,6 +73,7 @@ def migrate_command(
                 jobs=jobs or at_once(plan.source),
                 executor=engine,
                 on_conflict=cast(Literal["leave", "add"], on_conflict),
+                patience=patience,
                 tell=tell,
             )
         if map is not None:
@@ -82,6 +92,25 @@ def migrate_command(
         _tell(plan, progress)
     states = {entry.state for entry in entries} | {model.state for model in models}
     if states & {*_WRONG}:
+        raise typer.Exit(output.FAILED)
+
+
+def _can_be_written(map: Path | None, html: Path | None) -> None:
+    """Refuse a name that no file can have now, and not after hours."""
+    if map is not None and map.suffix not in (".csv", ".json"):
+        raise UsageError(f"{map}: the map of ids is written as .csv or .json: name the file so")
+    for path in filter(None, (map, html)):
+        if not path.absolute().parent.is_dir() or path.is_dir():
+            raise UsageError(f"{path} cannot be written: name a file in a folder that is there")
+
+
+def _refuse_losses(plan: Plan, selected: Selection, *, strict: bool, strict_mapped: bool, json: bool) -> None:
+    """Show what would be lost, and end, where the options forbid it."""
+    from runcast.cli.plan import foresee, is_refused, show
+
+    results = foresee(plan, selected, quiet=json)
+    if is_refused(results, strict=strict, strict_mapped=strict_mapped):
+        show(results, plan.destination.name, json=json)
         raise typer.Exit(output.FAILED)
 
 
@@ -116,26 +145,34 @@ def _tell(plan: Plan, progress: Progress) -> None:
         if e.state != "delivered" or e.reason
     ]
     if rows:
-        columns = ["run", "there", "here", "state", "points", "changed form", "reason"]
+        columns = ["run", "source", "destination", "state", "points", "changed form", "reason"]
         console.print(output.table(columns, rows, right=columns[4:6]))
     models = [
         (m.source, m.name, m.state, ", ".join(f"{a} → {b}" for a, b in m.versions.items()), m.reason)
         for m in plan.manifest.models.values()
     ]
     if models:
-        console.print(output.table(["registered model", "here", "state", "versions", "reason"], models))
+        console.print(
+            output.table(["registered model", "destination", "state", "versions", "reason"], models)
+        )
     for note in progress.notes:
         console.print(output.safe(note))
     done = [
-        f"{progress.delivered} runs brought",
-        f"{progress.unchanged} unchanged",
-        f"{progress.failed} failed",
-        *([f"{progress.conflicts} left alone"] if progress.conflicts else []),
+        f"{counted(progress.delivered, 'run')} brought",
+        f"{progress.unchanged:,} unchanged",
+        f"{progress.failed:,} failed",
+        *([f"{progress.conflicts:,} left alone"] if progress.conflicts else []),
     ]
-    console.print(f"{', '.join(done)}; {progress.records:,} records, {progress.points:,} points were new")
+    new = f"new: {counted(progress.records, 'record')}, {counted(progress.points, 'point')} among them"
+    console.print(f"{', '.join(done)}; {new}")
+    if progress.failed:
+        console.print("the same command tries what failed again, and that alone")
     changed = sum(entry.changes > 0 for entry in entries)
     if changed:
-        console.print(f"{changed} runs have something in another form: --html FILE shows what")
+        runs = counted(changed, "run")
+        console.print(
+            f"{runs} {'has' if changed == 1 else 'have'} something in another form: --html shows what"
+        )
     console.print(
         output.safe(f"migration {plan.manifest.id}: {plan.manifest.source} → {plan.manifest.destination}")
     )

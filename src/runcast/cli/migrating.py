@@ -11,12 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from runcast.catalog.texts import shorten, visible
+from runcast.catalog.texts import counted, shorten, visible
 from runcast.config import load
 from runcast.errors import UsageError
 from runcast.migrate import Progress
 from runcast.plugins.source import Selection
 
+EVERY = 30.0
+"""Seconds between two lines about progress where there is no terminal."""
 From = Annotated[
     str, typer.Argument(metavar="SOURCE", help="mlflow:URI, wandb:PLACE, tensorboard:LOGDIR, local:")
 ]
@@ -79,11 +81,14 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[trouble]}", markup=False),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True, disable=quiet) as shown:
+    console = Console(stderr=True)
+    said = Lines(console.is_terminal and not quiet)
+    with Bar(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as shown:
         task = shown.add_task("", total=None, read=0, rate=0.0, trouble="")
         began = time.monotonic()
 
         def tell(progress: Progress) -> None:
+            said.tell(progress)
             # Half of a run's work is reading it, the other half bringing it.
             done = progress.unchanged + progress.failed + progress.conflicts
             done_halves = (progress.staged + progress.delivered) / 2
@@ -99,6 +104,32 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         yield tell
 
 
+class Lines:
+    """What a log gets that shows no bar: how far it is, now and then, and each trouble once.
+
+    Args:
+        silent: a bar says it all.
+    """
+
+    def __init__(self, silent: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._silent, self._clock = silent, clock
+        self._due = clock() + EVERY
+        self._trouble = ""
+
+    def tell(self, progress: Progress) -> None:
+        """Say on stderr what is due."""
+        if self._silent:
+            return
+        if progress.trouble and progress.trouble != self._trouble:
+            typer.echo(f"waiting: {visible(shorten(progress.trouble, 500))}", err=True)
+        self._trouble = progress.trouble
+        if self._clock() >= self._due:
+            self._due = self._clock() + EVERY
+            done = progress.unchanged + progress.failed + progress.conflicts + progress.delivered
+            there = f"{done:,} of {counted(progress.runs, 'run')} done"
+            typer.echo(f"{there}, {counted(progress.read, 'record')} read", err=True)
+
+
 @contextmanager
 def counter(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr for work that counts runs."""
@@ -111,7 +142,11 @@ def counter(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 def plain(value: Any) -> Any:
-    """A struct as JSON-like values."""
+    """A struct as JSON-like values; every field is there, whatever it holds."""
     import msgspec
 
-    return msgspec.to_builtins(value, str_keys=True)
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value

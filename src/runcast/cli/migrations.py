@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from runcast.catalog.texts import counted
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Json, Runs
 from runcast.migrate import manifests
@@ -81,9 +82,9 @@ def rollback_command(
         if rows:
             console.print(output.table(["run", "id", "not removed, because"], rows))
         models = sum(r.ok and not r.run for r in results)
-        also = f" and {models} registered models" if models else ""
-        runs = sum(r.ok and bool(r.run) for r in results)
-        console.print(f"{runs} runs{also} removed, {len(rows)} not")
+        also = f" and {counted(models, 'registered model')}" if models else ""
+        runs = counted(sum(r.ok and bool(r.run) for r in results), "run")
+        console.print(f"{runs}{also} removed, {len(rows)} not")
         for remark in removals(results):
             console.print(output.safe(remark))
     if not all(result.ok for result in results):

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import typer
 
+from runcast.catalog.texts import counted
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Experiment, From, Json, Runs, Since, Strict, StrictMapped, To
-from runcast.migrate import prepare
+from runcast.migrate import Plan, prepare
 from runcast.migrate.contract import Foreseen, Less, plan
+from runcast.plugins.source import Selection
 
 
 def plan_command(
@@ -28,15 +30,30 @@ def plan_command(
     """
     with output.errors():
         prepared = prepare(source, dest)
-        with migrating.counter("reading", quiet=json) as tell:
-            results = list(plan(prepared, migrating.selection(experiment, run, since), tell))
+        results = foresee(prepared, migrating.selection(experiment, run, since), quiet=json)
+    show(results, prepared.destination.name, json=json)
+    if is_refused(results, strict=strict, strict_mapped=strict_mapped):
+        raise typer.Exit(output.FAILED)
+
+
+def foresee(prepared: Plan, selected: Selection, *, quiet: bool) -> list[Foreseen]:
+    """The loss contract, read with a bar."""
+    with migrating.counter("reading", quiet=quiet) as tell:
+        return list(plan(prepared, selected, tell))
+
+
+def is_refused(results: Sequence[Foreseen], *, strict: bool, strict_mapped: bool) -> bool:
+    """Whether ``--strict`` or ``--strict-mapped`` forbids it."""
+    lossy, changing = any(result.loses for result in results), any(result.maps for result in results)
+    return (lossy and (strict or strict_mapped)) or (changing and strict_mapped)
+
+
+def show(results: Sequence[Foreseen], destination: str, *, json: bool) -> None:
+    """Print the contract."""
     if json:
         output.print_json([result.model_dump(mode="json") for result in results])
     else:
-        _tell(results, prepared.destination.name)
-    lossy, changing = any(result.loses for result in results), any(result.maps for result in results)
-    if (lossy and (strict or strict_mapped)) or (changing and strict_mapped):
-        raise typer.Exit(output.FAILED)
+        _tell(results, destination)
 
 
 def _tell(results: Sequence[Foreseen], destination: str) -> None:
@@ -66,5 +83,7 @@ def _tell(results: Sequence[Foreseen], destination: str) -> None:
         heads = ["what", "level", "runs", f"in {destination}"]
         console.print(output.table(heads, lines, right=["runs"]))
     lossy, models = sum(result.loses for result in results), sum(r.kind != "run" for r in results)
-    also = f", {models} registered models" if models else ""
-    console.print(f"{len(results) - models} runs{also}; {lossy} would lose something; nothing was written")
+    also = f", {counted(models, 'registered model')}" if models else ""
+    console.print(
+        f"{counted(len(results) - models, 'run')}{also}; {lossy} would lose something; nothing was written"
+    )

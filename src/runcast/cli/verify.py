@@ -6,11 +6,12 @@ from pathlib import Path
 
 import typer
 
+from runcast.catalog.texts import counted
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Experiment, From, Html, Json, Runs, Since, To
 from runcast.errors import UsageError
 from runcast.migrate import Plan, prepare
-from runcast.migrate.verify import Verified, verify
+from runcast.migrate.verify import NEVER, Verified, verify
 from runcast.plugins.source import Selection
 
 
@@ -25,7 +26,7 @@ def verify_command(
 ) -> None:
     """Read the destination back and compare every point, param, tag and file digest with the source.
 
-    Exit code 1 where anything differs.
+    Exit code 1 where anything differs, or has not come.
     """
     with output.errors():
         plan = prepare(source, dest)
@@ -36,7 +37,7 @@ def verify_command(
             with migrating.counter("comparing", quiet=json) as tell:
                 results = list(verify(plan, selected, tell))
     if json:
-        output.print_json([result.model_dump(mode="json") for result in results])
+        output.print_json([{"ok": result.ok, **result.model_dump(mode="json")} for result in results])
     else:
         _tell(results)
     if not all(result.ok for result in results):
@@ -68,12 +69,17 @@ def _tell(results: list[Verified]) -> None:
             f"{r.points:,}",
             str(r.values),
             str(r.files),
-            r.problem or (f"{len(r.differences)} differences" if r.differences else "same"),
+            r.problem or (counted(len(r.differences), "difference") if r.differences else "same"),
         )
         for r in results
+        if r.problem != NEVER
     ]
     columns = ["run", "id", "points", "params, tags, versions", "files, media", ""]
     console.print(output.table(columns, rows, right=columns[2:5]))
+    if never := sum(r.problem == NEVER for r in results):
+        console.print(
+            f"{counted(never, 'more run')} of the source: never brought; `runcast migrate` brings them"
+        )
     for result in results:
         for difference in result.differences[:20]:
             line = f"{result.name}: {difference.what} {difference.name}: {difference.source}"

@@ -93,8 +93,12 @@ def prepare(source: str, destination: str, root: Path | None = None) -> Plan:
     target = None
     if scheme == "local":
         target = Path(rest).expanduser().absolute() if rest else root
-    if came.name == goes.name and _same_place(came, goes, target, rest):
-        raise UsageError(f"source and destination are the same place: {came.identity}")
+    if target is not None and target.exists() and not target.is_dir():
+        raise UsageError(
+            f"{destination}: {target} is a file: name a folder; `runcast export` makes an archive"
+        )
+    if came.name == goes.name:
+        _refuse_same(came, target, rest)
     id_ = address.migration_id(came.identity, came.name, goes)
     if target is not None and rest:  # every folder has the same options: none
         id_ = address.migration_id(f"{came.identity}\0{target.resolve()}", came.name, goes)
@@ -111,12 +115,18 @@ def prepare(source: str, destination: str, root: Path | None = None) -> Plan:
     return Plan(came, goes, folder, manifest, source, destination)
 
 
-def _same_place(came: Source, goes: address.Destination, target: Path | None, rest: str) -> bool:
-    if target is not None:
-        return Path(came.identity) == target.resolve()
-    with contextlib.suppress(Exception):  # the other side has no source, or it needs more than an address
-        return type(came)(rest).identity == came.identity
-    return False
+def _refuse_same(came: Source, target: Path | None, rest: str) -> None:
+    """A migration into its own source, or below it, would find its own runs again at every call."""
+    identity = str(target.resolve()) if target is not None else ""
+    if target is None:
+        with contextlib.suppress(Exception):  # the other side has no source, or it needs more than an address
+            identity = type(came)(rest).identity
+    if identity == came.identity:
+        raise UsageError(f"source and destination are the same place: {came.identity}")
+    if identity.startswith(f"{came.identity}{os.sep}"):
+        raise UsageError(
+            f"the destination {identity} is inside the source {came.identity}: name another folder"
+        )
 
 
 def migrate(

@@ -35,7 +35,10 @@ def compared(plan: Plan, target: Source) -> Iterator[ComparedModel]:
         plan: with its manifest.
         target: reads the destination.
     """
-    entries = {name: e for name, e in plan.manifest.models.items() if e.versions and e.state != "removed"}
+    entries = {name: e for name, e in plan.manifest.models.items() if e.state != "removed"}
+    for name, entry in [(name, entry) for name, entry in entries.items() if not entry.versions]:
+        yield ComparedModel(entry, 0, 0, [], f"it is not in the destination: {entry.reason or entry.state}")
+        del entries[name]
     if not entries:
         return
     registry = opened(plan)

@@ -68,6 +68,7 @@ class Verified(BaseModel):
         return not self.problem and not self.differences
 
 
+NEVER = "it was never brought: `runcast migrate` brings it"
 _Point = tuple[int, int, str]
 """Step, time and value."""
 Watch = Callable[[str, str, Iterable[Record]], Iterable[Record]]
@@ -80,11 +81,13 @@ def verify(
     tell: Callable[[int, int], None] = lambda done, of: None,
     watch: Watch = lambda run, side, records: records,
 ) -> Iterator[Verified]:
-    """Compare each delivered run of a migration with its source, then its registered models.
+    """Compare each run of the source with the destination, then the registered models.
+
+    A run that was never brought, or did not arrive, has that as its problem.
 
     Args:
         plan: from `runcast.migrate.prepare`.
-        selection: which runs; every delivered one, and every registered model, where left out.
+        selection: which runs; every one, and every registered model, where left out.
         tell: called with runs done and runs in all.
         watch: sees the records of both sides as they are compared.
 
@@ -99,23 +102,36 @@ def verify(
             what = f"{plan.destination.name} cannot be read back, so nothing can be verified"
             raise UsageError(f"{what}: {target.problem}")
         there = target.found({entry.ref.id for entry in entries.values() if entry.ref is not None})
-        here = [run for run in plan.source.runs(selection or Selection()) if run.id in entries]
+        here = list(plan.source.runs(selection or Selection()))
         tell(0, len(here))
         with (
             contextlib.closing(Reader(plan.source, plan.where)) as source,
             contextlib.closing(Reader(target.source, target.where)) as goal,
         ):
 
-            def compare(run: FoundRun) -> Verified:
+            def compare(run: FoundRun) -> Verified | None:
+                if run.id not in entries:
+                    return _absent(run, plan.manifest.runs.get(run.id))
                 return _verify(run, entries[run.id], source.here(), goal.here(), there, watch)
 
             remote = plan.source.is_remote or target.source.is_remote
             for number, result in enumerate(each(compare, here, remote=remote), 1):
-                yield result
+                if result is not None:
+                    yield result
                 tell(number, len(here))
         if selection in (None, Selection()):
             for model in compared(plan, target.source):
                 yield _registered(model)
+
+
+def _absent(run: FoundRun, entry: RunEntry | None) -> Verified | None:
+    """A run of the source that is not in the destination; None where it was taken out on purpose."""
+    if entry is None:
+        return Verified(source=run.id, run="", name=run.name, problem=NEVER)
+    if entry.state == "removed":
+        return None
+    why = f"it is not in the destination: {entry.reason or entry.state}"
+    return Verified(source=run.id, run=entry.run, name=run.name, problem=why)
 
 
 def _registered(model: ComparedModel) -> Verified:

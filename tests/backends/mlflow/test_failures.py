@@ -27,7 +27,7 @@ Lives = Callable[..., Life]
 def test_folders_are_no_store_any_more(life: Lives, uri: str) -> None:
     """MLflow 3 refuses the file store; the message says what to set and how to bring runs along."""
     with pytest.raises(
-        Halt, match=r"set uri to a database, such as sqlite:///mlflow.db.*mlflow migrate-filestore"
+        Halt, match=r"set uri to a database, such as sqlite:///mlflow.db.*runcast migrate mlflow:"
     ):
         life(uri=uri).open()
 

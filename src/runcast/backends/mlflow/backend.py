@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -23,7 +24,7 @@ from runcast.backends.mlflow.rows import Rows
 from runcast.backends.mlflow.sender import CURSOR, Cursor, Sender
 from runcast.backends.mlflow.uploads import Uploads
 from runcast.backends.mlflow.uris import Store, parse
-from runcast.errors import Halt, Reject, Retry
+from runcast.errors import ConfigError, Halt, Reject, Retry
 from runcast.plugins import Backend, Capabilities, Change, Finding, OpenRun, Options, Receipt, Ref
 from runcast.records import Record
 
@@ -208,6 +209,11 @@ class MlflowBackend(Backend):
     def options_from(cls, address: str) -> dict[str, Any]:
         """``mlflow:URI``; ``mlflow:`` alone is what MLflow's own variable says, or a file here."""
         uri = address or os.environ.get("MLFLOW_TRACKING_URI", "")
+        if uri:
+            try:
+                parse(uri, Path)
+            except Halt as error:
+                raise ConfigError(str(error)) from None
         return {"uri": uri} if uri else {}
 
     @classmethod

@@ -83,7 +83,7 @@ def parse(uri: str, resolve: Callable[[str], Path]) -> Store:
     if dialect == "file" or "/" in scheme or (not separator and dialect != "databricks"):
         raise Halt(
             f"MLflow 3 no longer writes to folders such as {mask(uri)!r}: set uri to a database, such as "
-            "sqlite:///mlflow.db, and bring old runs along with `mlflow migrate-filestore`"
+            f"sqlite:///mlflow.db; old runs: runcast migrate mlflow:{mask(uri)} mlflow:sqlite:///mlflow.db"
         )
     return Store(uri.strip(), "other")
 
