@@ -17,7 +17,8 @@ import msgspec
 
 from runcast import codec
 from runcast.courier.closing import beginnings, has_living_writer, is_over
-from runcast.courier.folder import Cursor, DeliveryFolder, DeliveryStatus, State
+from runcast.courier.folder import Cursor, DeliveryFolder
+from runcast.courier.notes import Notes
 from runcast.courier.pace import Backoff
 from runcast.courier.routing import Routing
 from runcast.errors import DeliveryError, FormatError, Halt, Reject, Retry
@@ -30,8 +31,6 @@ from runcast.redact import redact_text
 FIRST_BATCH = 256
 LARGEST_BATCH = 20_000
 FAST, SLOW = 0.5, 5.0
-MOST_CHANGES = 10_000
-"""Changes that are kept by name: the whole list is written again for each new one."""
 PARENT_PATIENCE = 60.0
 """Seconds that a child waits for a parent that no courier is working on."""
 LOADING = 300.0
@@ -86,9 +85,7 @@ class Lane:
         self._routing = Routing(layout.journal(run), name)
         self._backend: Backend | None = None
         self._context: OpenRun | None = None
-        self._status = DeliveryStatus()
-        self._changes: dict[tuple[str, str], Change] = {}
-        self._cut = False
+        self._notes = Notes(self.folder)
         self._parent_since: float | None = None
         self.retry_after: float | None = None
 
@@ -122,16 +119,17 @@ class Lane:
         if self._unsaved:
             self._save(cursor)
         batch = self._reader.read(self._batch)
-        self._note_damage()
+        self._notes.damage(self._reader.damage)
+        self._reader.damage.clear()
         if not batch:
             return self._rest(cursor)
         if self._backend is None and not self._open(cursor, batch):
             self._rewind(cursor)
             self.due = self._clock() + 1.0
             return "waiting" if self._parent_since is not None else "idle"
-        self._say("delivering")
+        self._notes.say("delivering")
         routed, changes = self._routing.apply(batch)
-        self._keep(changes)
+        self._notes.keep(changes)
         routed = self._settled(routed)
         began = self._clock()
         rejected = self._deliver(routed) if routed else []
@@ -139,7 +137,7 @@ class Lane:
         self._pace_batches(self._clock() - began)
         self.drained = self._reader.drained and not is_over(self._layout, self.run)
         if self.drained:
-            self._say("delivered")
+            self._notes.say("delivered")
         return "progress"
 
     def _settled(self, batch: list[Record]) -> list[Record]:
@@ -155,9 +153,7 @@ class Lane:
         if self._cursor is None:
             self._cursor = self.folder.load_cursor()
             self._rewind(self._cursor)
-            report = self.folder.load_report()
-            self._changes = {(change.what, change.key): change for change in report.changes}
-            self._cut = report.cut
+            self._notes.load()
             before = self.folder.load_status()
             if before.state == "retrying":
                 # A process that was killed for overstaying must not come back with the same big batch.
@@ -249,7 +245,7 @@ class Lane:
             # A tracker that is down holds up parent and child alike, for as long as it takes.
             if folder.is_held() or self._clock() - self._parent_since < PARENT_PATIENCE:
                 return True
-        self._keep([Change("degraded", "parent", f"run {parent} has not arrived in {self.name}")])
+        self._notes.keep([Change("degraded", "parent", f"run {parent} has not arrived in {self.name}")])
         return False
 
     def _deliver(self, batch: Sequence[Record]) -> list[tuple[Record, str]]:
@@ -278,7 +274,7 @@ class Lane:
             raise Halt(
                 f"{self.name}: a mistake of the plugin: deliver returned {found}, not a Receipt of Changes"
             )
-        self._keep(receipt.changes)
+        self._notes.keep(receipt.changes)
         if receipt.made:
             self.folder.add_made(receipt.made)
         return []
@@ -301,7 +297,7 @@ class Lane:
         """Nothing is left to read: is the run over?"""
         if not cursor.records:
             return "idle"
-        self._say("delivered")
+        self._notes.say("delivered")
         if not is_over(self._layout, self.run):
             return "idle"
         if self._reader.read(1):  # the last word came after the look that found nothing
@@ -326,13 +322,13 @@ class Lane:
         self.due = self._clock() + delay
         self._batch = max(1, self._batch // 4)
         message = str(error) if isinstance(error, Retry) else _describe(error)
-        self._say("retrying", message, retry_in=delay)
+        self._notes.say("retrying", message, failures=self._backoff.failures, retry_in=delay)
         if self._cursor is not None:
             self._rewind(self._cursor)
         return "retry"
 
     def _pause(self, message: str) -> Outcome:
-        self._say("paused", message)
+        self._notes.say("paused", message, failures=self._backoff.failures)
         if self._cursor is not None:
             self._rewind(self._cursor)
         return "paused"
@@ -343,49 +339,6 @@ class Lane:
             self._beat(backend.deadline)
             with contextlib.suppress(*_UNEXPECTED):  # what was acknowledged is safe, see the contract
                 backend.close()
-
-    def _keep(self, changes: Sequence[Change]) -> None:
-        changed = cut = False
-        for change in changes:
-            key = (change.what, change.key)
-            if self._changes.get(key) == change:
-                continue
-            if key not in self._changes and len(self._changes) >= MOST_CHANGES:
-                cut = True
-                continue
-            self._changes[key] = change
-            changed = True
-        if changed or (cut and not self._cut):
-            self._cut = self._cut or cut
-            report = self.folder.load_report()
-            report.changes = list(self._changes.values())
-            report.cut = self._cut
-            self.folder.save_report(report)
-
-    def _note_damage(self) -> None:
-        if self._reader.damage:
-            report = self.folder.load_report()
-            lines = [
-                f"{d.segment}: {d.message}" + (f" ({d.missing})" if d.missing else "")
-                for d in self._reader.damage
-            ]
-            report.damage = list(dict.fromkeys(report.damage + lines))
-            self.folder.save_report(report)
-            self._reader.damage.clear()
-
-    def _say(self, state: State, error: str = "", *, retry_in: float = 0.0) -> None:
-        now = time.time_ns()
-        status = DeliveryStatus(
-            state=state,
-            error=redact_text(error),
-            failures=self._backoff.failures,
-            retry_at=now + int(retry_in * 1e9) if retry_in else 0,
-            time=now,
-        )
-        old = self._status
-        if (old.state, old.error, old.failures) != (status.state, status.error, status.failures):
-            self._status = status
-            self.folder.save_status(status)
 
 
 _UNEXPECTED = (Exception, SystemExit)
