@@ -105,7 +105,9 @@ def test_a_journal_of_another_user(world: World) -> None:
         from runcast.config import load
         import runcast.backends.local, runcast.cli.show, runcast.cli.runs, runcast.cli.status
         import runcast.cli.migrate
-        import runcast.courier.closing, runcast.sources.local, rich.table, rich.progress, pydantic
+        import runcast.courier.closing, rich.table, rich.progress, pydantic
+        from runcast.plugins.manager import source_class
+        source_class("local")
         os.setgid({NOBODY}); os.setuid({NOBODY})
         for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
             os.environ[name] = {str(world.project)!r}
