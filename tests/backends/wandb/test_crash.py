@@ -118,6 +118,23 @@ def test_a_crash_while_a_run_goes_on_after_its_end(make_delivery: Make) -> None:
     assert broken.log.read_bytes() == straight.log.read_bytes()
 
 
+def test_a_crash_behind_an_end_that_was_long(make_delivery: Make) -> None:
+    """What was written in place of the old end is shorter than that was: the run goes on all the same."""
+    broken, straight = make_delivery(), make_delivery()
+    first = [metrics(0, 1, **{f"m{number}": 1.0 for number in range(50)}), finished()]
+    for delivery in (broken, straight):
+        delivery.deliver(first)
+    then: list[Record] = [broken.started, Params(time=START, values={"lr": 0.1})]
+    ended = broken.log.read_bytes()
+    broken.open().deliver(then)
+    assert broken.log.stat().st_size < len(ended)
+    broken.deliver()  # a start, before anything comes again
+    assert broken.log.read_bytes() == ended
+    for delivery in (broken, straight):
+        delivery.deliver(then, [finished(seconds=90)])
+    assert broken.log.read_bytes() == straight.log.read_bytes()
+
+
 def test_what_is_said_between_two_ends_keeps_its_place(delivery: Delivery) -> None:
     """An end closes a row, and going on opens the same one again: notes come back where they were said."""
     said: list[Record] = [delivery.started]
