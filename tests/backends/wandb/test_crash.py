@@ -13,7 +13,10 @@ from wandb_delivery import START, Delivery, finished, metrics
 
 from runcast.errors import Halt
 from runcast.formats import wandb_log
-from runcast.records import Media, Note, Params, Record, RunFinished, Tags
+from runcast.journal import Blobs
+from runcast.plugins.source import Selection
+from runcast.records import Media, Metrics, Note, Params, Record, RunFinished, Tags
+from runcast.sources.wandb import WandbSource
 
 Make = Callable[[], Delivery]
 
@@ -113,6 +116,36 @@ def test_a_crash_while_a_run_goes_on_after_its_end(make_delivery: Make) -> None:
     broken.deliver(parts[1], parts[2])
     straight.deliver(*parts)
     assert broken.log.read_bytes() == straight.log.read_bytes()
+
+
+def test_a_crash_behind_an_end_that_was_long(make_delivery: Make) -> None:
+    """What was written in place of the old end is shorter than that was: the run goes on all the same."""
+    broken, straight = make_delivery(), make_delivery()
+    first = [metrics(0, 1, **{f"m{number}": 1.0 for number in range(50)}), finished()]
+    for delivery in (broken, straight):
+        delivery.deliver(first)
+    then: list[Record] = [broken.started, Params(time=START, values={"lr": 0.1})]
+    ended = broken.log.read_bytes()
+    broken.open().deliver(then)
+    assert broken.log.stat().st_size < len(ended)
+    broken.deliver()  # a start, before anything comes again
+    assert broken.log.read_bytes() == ended
+    for delivery in (broken, straight):
+        delivery.deliver(then, [finished(seconds=90)])
+    assert broken.log.read_bytes() == straight.log.read_bytes()
+
+
+def test_what_is_said_between_two_ends_keeps_its_place(delivery: Delivery) -> None:
+    """An end closes a row, and going on opens the same one again: notes come back where they were said."""
+    said: list[Record] = [delivery.started]
+    for step in range(3):
+        said += [metrics(step, step, loss=1.0), finished(), Note(time=START, text=f"after {step}")]
+    delivery.deliver(said, [finished()])
+    source = WandbSource(str(delivery.home / "wandb"))
+    [run] = source.runs(Selection())
+    read = source.read(run, Blobs(delivery.home / "read"))
+    order = [r.text if isinstance(r, Note) else r.step for r in read if isinstance(r, (Note, Metrics))]
+    assert order == [0, "after 0", 1, "after 1", 2, "after 2"]
 
 
 def test_the_last_of_several_ends_counts(delivery: Delivery) -> None:

@@ -68,11 +68,17 @@ class WandbBackend(Backend):
         entity = self._entity()
         where = self._describe()
         self._folder = self._find_folder(where.run_id)
-        self._file = LogFile(self._folder / f"run-{where.run_id}.wandb", run.state.get("bytes", 0))
+        written, tail = run.state.get("bytes", 0), run.state.get("tail")
+        self._file = LogFile(self._folder / f"run-{where.run_id}.wandb", tail["bytes"] if tail else written)
         try:
             self._scribe = Scribe(run, where)
-            if not run.state["bytes"]:
+            if not written:
                 self._scribe.begin()
+                self._write()
+            elif self._file.length < written:
+                # The run went on, so its end was cut off, but what came then was not acknowledged.
+                self._scribe.transcript.reopen()
+                self._scribe.settle()
                 self._write()
         except BaseException:
             self._file.close()

@@ -69,6 +69,11 @@ class LogFile:
             raise Halt(f"wandb: {self._path} was written by {first.producer}; move that folder away")
 
     @property
+    def length(self) -> int:
+        """Bytes that are there, acknowledged or not."""
+        return self._length
+
+    @property
     def synced(self) -> bool:
         """Whether W&B's client has marked the file, as it is, as uploaded."""
         return self._mark.exists()

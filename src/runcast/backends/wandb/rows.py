@@ -53,16 +53,19 @@ class Rows:
         state.setdefault("open", None)
         self._axes: dict[str, str] = state.setdefault("axes", {})
         self.summary = {key: text.encode() for key, text in state.setdefault("summary", {}).items()}
-        self._given: int = state.setdefault("count", 0) - (state["open"] is not None)
+        self._given: int = state.setdefault("count", 0)
+        self._row: Row | None = None
         self._state = state
         self._give = give
         self._axis = axis
         self.restore(state)
 
     def restore(self, held: Mapping[str, Any]) -> None:
-        """Go back to a last step and an open row, as `save` put them into the memory."""
+        """Go back to a last step and an open row, as `save` noted them; no row is new by this."""
+        count = self.count
         self._last: int = held["last"]
         self._row = None if held["open"] is None else Row.restored(held["open"])
+        self._given = count - (self._row is not None)
 
     def save(self) -> None:
         """Bring the memory up to date."""
