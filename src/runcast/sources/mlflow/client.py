@@ -272,6 +272,6 @@ def _assessment(one: Any) -> dict[str, Any] | None:
         "updated": one.last_update_time_ms, "valid": one.valid is not False,
         "error": error.to_dictionary() if error else None, "rationale": one.rationale,
         "source_id": one.source.source_id, "span": one.span_id, "overrides": one.overrides,
-        "metadata": dict(one.metadata) if one.metadata else None,
+        "metadata": dict(sorted(one.metadata.items())) if one.metadata else None,
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}
