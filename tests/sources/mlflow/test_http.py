@@ -122,4 +122,4 @@ def test_a_busy_server_is_asked_again_when_it_says(tmp_path: Path) -> None:
         source.close()
         server.shutdown()
     assert len(asked) == 4  # two were refused; experiments are asked for twice
-    assert all(later - earlier >= 1 for earlier, later in pairwise(asked))
+    assert all(later - earlier >= 1 for earlier, later in pairwise(asked[:3]))
