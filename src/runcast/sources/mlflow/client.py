@@ -111,7 +111,8 @@ class ClientReader(Reader):
         def search(token: str | None) -> Any:
             return client.search_logged_models([experiment], page_token=token)
 
-        return (model for model in self._pages(search) if not model.source_run_id)
+        every = (model for model in self._pages(search) if not model.source_run_id)
+        return (model for model in every if not any(tag.startswith("runcast.") for tag in model.tags))
 
     def _get(self, id_: str) -> Any:
         with self._told():

@@ -68,7 +68,7 @@ class FolderReader(Reader):
             looks += [
                 (path.parent.name, _whole(about, "creation_timestamp", path) or 0)
                 for path, about in self._models(folder)
-                if not about.get("source_run_id")
+                if not about.get("source_run_id") and not list(path.parent.glob("tags/runcast.*"))
             ]
             if experiment(name) and looks:
                 yield outside(folder.name, name, [time for _, time in looks], f"{len(looks)} {max(looks)}")

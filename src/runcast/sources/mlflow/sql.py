@@ -77,17 +77,19 @@ _NO_RUN = """not exists (select 1 from trace_request_metadata m
  where m.request_id = t.request_id and m.key = 'mlflow.sourceRun')"""
 _TRACES_OUTSIDE = f"""select t.request_id, t.timestamp_ms from trace_info t
  where t.experiment_id = :experiment and {_NO_RUN} order by t.timestamp_ms, t.request_id"""  # noqa: S608  # our own text
-_MODELS_OUTSIDE = f"""{_MODEL} from logged_models m where m.experiment_id = :experiment
- and (m.source_run_id is null or m.source_run_id = '') and m.lifecycle_stage = 'active'
+_LOOSE = """m.lifecycle_stage = 'active' and (m.source_run_id is null or m.source_run_id = '')
+ and not exists
+ (select 1 from logged_model_tags g where g.model_id = m.model_id and g.tag_key like 'runcast.%')"""
+_MODELS_OUTSIDE = f"""{_MODEL} from logged_models m where m.experiment_id = :experiment and {_LOOSE}
  order by m.creation_timestamp_ms, m.model_id"""
 _LOOSE_TRACES = f"""select e.experiment_id, e.name, count(*), min(t.timestamp_ms), max(t.timestamp_ms)
  from trace_info t join experiments e on t.experiment_id = e.experiment_id
  where e.lifecycle_stage = 'active' and {_NO_RUN} group by e.experiment_id, e.name
  order by e.experiment_id"""  # noqa: S608  # as above
-_LOOSE_MODELS = """select e.experiment_id, e.name, count(*), min(m.creation_timestamp_ms),
+_LOOSE_MODELS = f"""select e.experiment_id, e.name, count(*), min(m.creation_timestamp_ms),
  max(m.creation_timestamp_ms) from logged_models m join experiments e on m.experiment_id = e.experiment_id
- where e.lifecycle_stage = 'active' and (m.source_run_id is null or m.source_run_id = '')
- and m.lifecycle_stage = 'active' group by e.experiment_id, e.name order by e.experiment_id"""
+ where e.lifecycle_stage = 'active' and {_LOOSE} group by e.experiment_id, e.name
+ order by e.experiment_id"""  # noqa: S608  # as above
 _SPANS = "select content from spans where trace_id = :id order by start_time_unix_nano, span_id"
 
 

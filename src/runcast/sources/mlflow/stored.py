@@ -131,7 +131,10 @@ class Reader(ABC):
 
     @abstractmethod
     def outside(self, experiment: Callable[[str], bool]) -> Iterator[StoredRun]:
-        """For each of those experiments what belongs to no run, where there is something; see `StoredRun`."""
+        """For each of those experiments what belongs to no run, where there is something; see `StoredRun`.
+
+        Logged models that runcast made for registered versions are no such.
+        """
 
     @abstractmethod
     def params(self, run: StoredRun) -> dict[str, str]:
