@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runcast.migrate import ids, migrate, prepare
+from runcast.migrate.rollback import rollback
 from runcast.migrate.verify import verify
 
 from .conftest import Server
@@ -76,3 +77,18 @@ def test_lineage_arrives_and_comes_home(written: None, server: Server) -> None:
         f"me/home/{name}" for name in ("ds:v0", "ds:v1", "net:v0")
     }
     assert all(row["source"].startswith("runs:/") for row in rows)
+
+
+def test_taken_back_as_a_whole_and_no_more(written: None, server: Server, tmp_path: Path) -> None:
+    """The user of an artifact alone leaves it to its maker; both leave no empty name behind."""
+    import wandb
+
+    plan = prepare("wandb:me/src", "wandb:me/dst")
+    migrate(plan)
+    [user] = rollback(tmp_path / "rc", plan.manifest.id, runs=("user1",))
+    assert user.ok
+    assert seen("dst") == {"maker": seen("src")["maker"]}
+    assert all(result.ok for result in rollback(tmp_path / "rc", plan.manifest.id))
+    kinds = list(wandb.Api().artifact_types("me/dst"))
+    assert [collection.name for kind in kinds for collection in kind.collections()] == []
+    assert set(seen("src")) == {"maker", "user"}

@@ -48,6 +48,23 @@ with mlflow.start_run(run_name="evaluate") as run:
     mlflow.set_trace_tag(trace, "kind", "check")
 mlflow.register_model(f"models:/{model}", "echo")
 """
+_OUTSIDE = """
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelInput
+
+@mlflow.trace
+def answer(question):
+    return question + "!"
+
+mlflow.set_experiment("digits")
+agent = mlflow.create_external_model(name="agent", params={"depth": "2"}).model_id
+answer("nobody")
+mlflow.set_active_model(model_id=agent)
+answer("agent")
+with mlflow.start_run(run_name="judge") as run:
+    MlflowClient().log_inputs(run.info.run_id, models=[LoggedModelInput(agent)])
+"""
 _ADDED = """
 import mlflow
 
@@ -193,6 +210,22 @@ def test_what_is_added_in_mlflow_comes_along(
     assert sorted(trace.info.tags.get("kind", "") for trace in traces) == ["", "", "again"]
     assert [a.name for t in traces for a in t.info.assessments].count("later") == 1
     assert [model.name for model in client.search_logged_models(["1"])].count("second") == 1
+
+
+def test_what_belongs_to_no_run_is_in_one_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traces and models that were logged outside of runs, and who uses them; a second time nothing is new."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNCAST_DIR", str(tmp_path / "rc"))
+    said(f"sqlite:///{tmp_path}/src.db", _OUTSIDE)
+    bring("mlflow:sqlite:///src.db", "mlflow:sqlite:///b.db")
+    found, _ = seen(tmp_path / "b.db")
+    own = "outside of runs"
+    assert sorted(((t[0], t[1], t[-1][0][1]) for t in found["traces"].values()), key=str) == [
+        (own, "agent", {"question": "agent"}), (own, None, {"question": "nobody"}),
+    ]  # fmt: skip
+    assert [model[:3] for model in found["models"]] == [("agent", own, {"depth": "2"})]
+    assert found["inputs"] == {own: [], "judge": ["agent"]}
+    assert migrate(prepare("mlflow:sqlite:///src.db", "mlflow:sqlite:///b.db")).unchanged == 2
 
 
 def test_the_map_is_a_file(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

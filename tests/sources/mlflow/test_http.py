@@ -143,5 +143,5 @@ def test_a_busy_server_is_asked_again_when_it_says(tmp_path: Path) -> None:
         assert list(source.runs(Selection())) == []
         source.close()
         server.shutdown()
-    assert len(asked) == 3
-    assert all(later - earlier >= 1 for earlier, later in pairwise(asked))
+    assert len(asked) == 4  # two were refused; experiments are asked for twice
+    assert all(later - earlier >= 1 for earlier, later in pairwise(asked[:3]))

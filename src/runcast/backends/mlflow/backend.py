@@ -133,6 +133,7 @@ class MlflowBackend(Backend):
             Retry, Reject, Halt: see `runcast.backends.mlflow.errors`.
         """
         state = self._run.state
+        self._is_settled = False
         self._rows.begin(state.get("last"))
         plan = self._composer.compose(batch, self._sender.cursor, state.get("summaries"))
         with translated(self._store):
@@ -153,6 +154,7 @@ class MlflowBackend(Backend):
             ended=ended,
             summaries=plan.summaries,
         )
+        self._is_settled = True
         changes = [change for change in plan.changes.values() if change not in self._told]
         self._told.update(changes)
         return Receipt(changes=changes, made=plan.made)
@@ -190,13 +192,25 @@ class MlflowBackend(Backend):
         if status == "RUNNING":
             self._client.update_run(self._run_id, status="RUNNING")
             return False
-        if size and (status or (ended and plan.lines)):
-            self._files.put(ARTIFACT, b"".join(self._residual.lines(size)))
-        if rows and (status or (ended and plan.rows)):
-            self._files.put(ROWS, self._rows.tidy())
+        self._put_said(
+            size if status or (ended and plan.lines) else 0, rows if status or (ended and plan.rows) else 0
+        )
         if status:
             self._client.set_terminated(self._run_id, status, milliseconds)
         return ended or bool(status)
+
+    def _put_said(self, size: int, rows: int) -> None:
+        """Upload so much of the residual, and whether there are rows; 0 leaves them alone."""
+        if size:
+            self._files.put(ARTIFACT, b"".join(self._residual.lines(size)))
+        if rows:
+            self._files.put(ROWS, self._rows.tidy())
+
+    def close(self) -> None:
+        """Leave a run that goes on so that it can be read back exactly, as far as it came."""
+        if getattr(self, "_is_settled", False) and not self._run.state.get("ended"):
+            with translated(self._store):
+                self._put_said(self._residual.size, self._rows.size)
 
     def remove(self, run: OpenRun, ref: Ref) -> str:
         """Put the run into MLflow's trash; its logged models, their versions and its traces are deleted."""

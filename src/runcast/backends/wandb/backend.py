@@ -124,7 +124,21 @@ class WandbBackend(Backend):
     def close(self) -> None:
         """Stop an upload that still runs, and let go of the file."""
         self._stop_upload()
+        if not self._online and self._run.state["tail"] is None:
+            with contextlib.suppress(OSError):
+                self._show_open_row()
         self._file.close()
+
+    def _show_open_row(self) -> None:
+        """Leave a run that goes on with its last row, for its readers; the next life begins before that."""
+        state = self._run.state
+        before = copy.deepcopy(state)
+        self._scribe.transcript.rows.flush()
+        position, data = self._scribe.transcript.take()
+        self._file.rewind(position)
+        self._file.write(data)
+        state.clear()
+        state.update(before)
 
     def remove(self, run: OpenRun, ref: Ref) -> str:
         """Remove the run's folder, and online the run on the server with the artifacts that it made."""

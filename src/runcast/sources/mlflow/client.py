@@ -16,6 +16,7 @@ from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.spool import Spool
 from runcast.sources.mlflow.stored import (
     FEW,
+    OUTSIDE,
     Dataset,
     LoggedModel,
     Point,
@@ -23,6 +24,7 @@ from runcast.sources.mlflow.stored import (
     StoredRun,
     StoredTrace,
     Trouble,
+    outside,
 )  # fmt: skip
 
 _TIMEOUT = 30.0
@@ -113,6 +115,38 @@ class ClientReader(Reader):
                     return None  # the latter: it is no id at all
                 raise
 
+    def outside(self, experiment: Callable[[str], bool]) -> Iterator[StoredRun]:
+        """See `Reader.outside`."""
+        client = self._client
+        found = self._pages(lambda token: client.search_experiments(max_results=_PAGE, page_token=token))
+        for number, name in [(e.experiment_id, e.name) for e in found if experiment(e.name)]:
+            looks = [
+                (trace.info.trace_id, trace.info.request_time)
+                for trace in self._loose_traces(number, include_spans=False)
+            ]
+            looks += [(model.model_id, model.creation_timestamp) for model in self._loose_models(number)]
+            if looks:
+                yield outside(number, name, [time for _, time in looks], f"{len(looks)} {max(looks)}")
+
+    def _loose_traces(self, experiment: str, **how: Any) -> Iterator[Any]:
+        client = self._client
+
+        def search(token: str | None) -> Any:
+            return client.search_traces(
+                locations=[experiment], page_token=token, order_by=["timestamp_ms ASC"], **how
+            )
+
+        return (t for t in self._pages(search) if not t.info.trace_metadata.get("mlflow.sourceRun"))
+
+    def _loose_models(self, experiment: str) -> Iterator[Any]:
+        client = self._client
+
+        def search(token: str | None) -> Any:
+            return client.search_logged_models([experiment], page_token=token)
+
+        every = (model for model in self._pages(search) if not model.source_run_id)
+        return (model for model in every if not any(tag.startswith("runcast.") for tag in model.tags))
+
     def _get(self, id_: str) -> Any:
         with self._told():
             return self._client.get_run(id_)
@@ -146,6 +180,9 @@ class ClientReader(Reader):
 
     def models(self, run: StoredRun) -> list[LoggedModel]:
         """See `Reader.models`."""
+        if run.outside:
+            loose = [_model(model, run) for model in self._loose_models(run.experiment_id)]
+            return sorted(loose, key=lambda model: (model.created, model.id))
         client, outputs = self._client, self._get(run.id).outputs
         steps = {model.model_id: model.step for model in (outputs.model_outputs if outputs else ())}
 
@@ -172,7 +209,7 @@ class ClientReader(Reader):
         """See `Reader.maker`."""
         try:
             with self._told():
-                return self._client.get_logged_model(model).source_run_id or None
+                return _maker(self._client.get_logged_model(model))
         except SourceError:
             return None
 
@@ -188,7 +225,7 @@ class ClientReader(Reader):
                 order_by=["timestamp_ms ASC"],
             )
 
-        for trace in self._pages(search):
+        for trace in self._loose_traces(run.experiment_id) if run.outside else self._pages(search):
             yield StoredTrace(
                 id=trace.info.trace_id,
                 started=trace.info.request_time,
@@ -288,9 +325,13 @@ def _model(model: Any, run: StoredRun) -> LoggedModel:
     ]
     return LoggedModel(
         id=model.model_id, name=model.name, created=model.creation_timestamp, files=model.artifact_location,
-        run=model.source_run_id or "", type=model.model_type, params=dict(model.params),
+        run=_maker(model), type=model.model_type, params=dict(model.params),
         tags=dict(model.tags), metrics=sorted(metrics, key=lambda m: (m[2], m[3], m[0])),
     )  # fmt: skip
+
+
+def _maker(model: Any) -> str:
+    return model.source_run_id or f"{OUTSIDE}{model.experiment_id}"
 
 
 def _assessment(one: Any) -> dict[str, Any] | None:
@@ -305,6 +346,6 @@ def _assessment(one: Any) -> dict[str, Any] | None:
         "updated": one.last_update_time_ms, "valid": one.valid is not False,
         "error": error.to_dictionary() if error else None, "rationale": one.rationale,
         "source_id": one.source.source_id, "span": one.span_id, "overrides": one.overrides,
-        "metadata": dict(one.metadata) if one.metadata else None,
+        "metadata": dict(sorted(one.metadata.items())) if one.metadata else None,
     }  # fmt: skip
     return {name: value for name, value in said.items() if value is not None}

@@ -139,6 +139,17 @@ class NoFiles(Files):
         yield Path()  # type: ignore[unreachable]  # makes it a generator
 
 
+class EmptyFiles(NoFiles):
+    """Of what has no place for files."""
+
+    def __init__(self) -> None:
+        super().__init__("it has no files")
+
+    def paths(self) -> list[str]:
+        """None."""
+        return []
+
+
 def at(place: str, beside: Path | None, tracking: str | None) -> Files:
     """The files at an artifact URI.
 
@@ -147,6 +158,8 @@ def at(place: str, beside: Path | None, tracking: str | None) -> Files:
         beside: the store's own folder, which relative paths may be relative to.
         tracking: URI of a server, where it is one that is read.
     """
+    if not place:
+        return EmptyFiles()
     parts = urlsplit(place)
     if parts.scheme == "file":
         return LocalFiles(Path(unquote(parts.path)))

@@ -20,6 +20,7 @@ from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.spool import Spool
 from runcast.sources.mlflow.stored import (
     FEW,
+    OUTSIDE,
     Dataset,
     LoggedModel,
     Point,
@@ -27,10 +28,12 @@ from runcast.sources.mlflow.stored import (
     StoredRun,
     StoredTrace,
     Trouble,
+    outside,
 )  # fmt: skip
 
 _STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 _REGISTRY = "models"
+_SPANS = Path("artifacts", "traces.json")
 
 
 class FolderReader(Reader):
@@ -50,14 +53,50 @@ class FolderReader(Reader):
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """See `Reader.runs`."""
         found = []
+        for folder, name in self._experiments():
+            if experiment(name):
+                found += [self._run(path.parent, name) for path in sorted(_runs(folder, ids))]
+        yield from sorted((run for run in found if run is not None), key=lambda run: (run.start or 0, run.id))
+
+    def outside(self, experiment: Callable[[str], bool]) -> Iterator[StoredRun]:
+        """See `Reader.outside`."""
+        for folder, name in self._experiments():
+            looks = [(path.name, self._started(path)) for path in self._loose_traces(folder)]
+            looks += [
+                (path.parent.name, _whole(about, "creation_timestamp", path) or 0)
+                for path, about in self._models(folder)
+                if not about.get("source_run_id") and not list(path.parent.glob("tags/runcast.*"))
+            ]
+            if experiment(name) and looks:
+                yield outside(folder.name, name, [time for _, time in looks], f"{len(looks)} {max(looks)}")
+
+    def _experiments(self) -> Iterator[tuple[Path, str]]:
         for folder in sorted(self._root.iterdir()):
             if folder.name not in (".trash", _REGISTRY) and (folder / "meta.yaml").is_file():
                 about = _yaml(folder / "meta.yaml", "name")
-                if about.get("lifecycle_stage") != "deleted" and experiment(str(about["name"])):
-                    found += [
-                        self._run(path.parent, str(about["name"])) for path in sorted(_runs(folder, ids))
-                    ]
-        yield from sorted((run for run in found if run is not None), key=lambda run: (run.start or 0, run.id))
+                if about.get("lifecycle_stage") != "deleted":
+                    yield folder, str(about["name"])
+
+    def _models(self, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Logged models of an experiment: the file that tells of each, and what it says."""
+        for path in sorted((folder / "models").glob("*/meta.yaml")):
+            about = _yaml(path, "name")
+            if about.get("lifecycle_stage") != "deleted":
+                yield path, about
+
+    def _loose_traces(self, folder: Path) -> list[Path]:
+        return [
+            path
+            for path in sorted((folder / "traces").glob("*"))
+            if (path / _SPANS).is_file() and not _texts(path / "request_metadata").get("mlflow.sourceRun")
+        ]
+
+    def _started(self, trace: Path) -> int:
+        """In ms, of the earliest span."""
+        starts = [
+            span.get("start_time_unix_nano") or span.get("start_time") for span in _spans(trace / _SPANS)
+        ]
+        return min((int(start) for start in starts if start), default=0) // 1_000_000
 
     def _run(self, folder: Path, experiment: str) -> StoredRun | None:
         about = _yaml(folder / "meta.yaml")
@@ -118,11 +157,11 @@ class FolderReader(Reader):
         """See `Reader.models`."""
         found = []
         outputs = self._folder(run) / "outputs"
-        for path in sorted((self._root / run.experiment_id / "models").glob("*/meta.yaml")):
-            about, folder = _yaml(path, "name"), path.parent
-            if about.get("source_run_id") == run.id and about.get("lifecycle_stage") != "deleted":
-                linked = outputs / folder.name / "meta.yaml"
-                model = _model(about, folder)
+        maker = None if run.outside else run.id
+        for path, about in self._models(self._root / run.experiment_id):
+            if (about.get("source_run_id") or None) == maker:
+                linked = outputs / path.parent.name / "meta.yaml"
+                model = _model(about, path.parent)
                 model.step = (_whole(_yaml(linked), "step", linked) or 0) if linked.is_file() else 0
                 found.append(model)
         return found
@@ -142,15 +181,16 @@ class FolderReader(Reader):
     def maker(self, model: str) -> str | None:
         """See `Reader.maker`."""
         for path in self._root.glob(f"*/models/{glob.escape(model)}/meta.yaml"):
-            return str(_yaml(path, "name").get("source_run_id") or "") or None
+            return _maker(_yaml(path, "name"), path.parent)
         return None
 
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
         """See `Reader.traces`."""
+        maker = None if run.outside else run.id
         for folder in sorted((self._root / run.experiment_id / "traces").glob("*")):
             metadata = _texts(folder / "request_metadata")
-            spans = folder / "artifacts" / "traces.json"
-            if metadata.get("mlflow.sourceRun") == run.id and spans.is_file():
+            spans = folder / _SPANS
+            if (metadata.get("mlflow.sourceRun") or None) == maker and spans.is_file():
                 yield StoredTrace(
                     id=folder.name,
                     started=run.start or 0,
@@ -285,9 +325,13 @@ def _spans(path: Path) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+def _maker(about: dict[str, Any], folder: Path) -> str:
+    return str(about.get("source_run_id") or f"{OUTSIDE}{folder.parent.parent.name}")
+
+
 def _model(about: dict[str, Any], folder: Path) -> LoggedModel:
     return LoggedModel(
         id=folder.name, name=str(about["name"]), created=_whole(about, "creation_timestamp", folder) or 0,
-        files=str(folder / "artifacts"), run=str(about.get("source_run_id") or ""),
+        files=str(folder / "artifacts"), run=_maker(about, folder),
         type=about.get("model_type"), params=_texts(folder / "params"), tags=_texts(folder / "tags"),
     )  # fmt: skip

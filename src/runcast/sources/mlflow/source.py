@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
@@ -28,7 +28,7 @@ from runcast.sources.mlflow.native import Native
 from runcast.sources.mlflow.overlay import Overlay
 from runcast.sources.mlflow.said import Said, is_own
 from runcast.sources.mlflow.sql import SqlReader
-from runcast.sources.mlflow.stored import Reader, StoredRun
+from runcast.sources.mlflow.stored import OUTSIDE, Reader, StoredRun
 
 _time = attrgetter("time")
 
@@ -82,10 +82,15 @@ class MlflowSource(Source):
             ConfigError: the store is not there.
         """
         with self._sound():
-            for run in self._reader.runs(selection.has_experiment, selection.runs):
+            for run in self._every(selection.has_experiment, selection.runs):
                 found = self._describe(run)
                 if selection.has(found):
                     yield found
+
+    def _every(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
+        if not ids or any(id_.startswith(OUTSIDE) for id_ in ids):
+            yield from (run for run in self._reader.outside(experiment) if not ids or run.id in ids)
+        yield from self._reader.runs(experiment, ids)
 
     @contextmanager
     def _sound(self) -> Iterator[None]:
@@ -115,7 +120,7 @@ class MlflowSource(Source):
     def _read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         stored = self._found.get(run.id)
         if stored is None:
-            stored = next(self._reader.runs(lambda name: name == run.experiment, (run.id,)), None)
+            stored = next(self._every(lambda name: name == run.experiment, (run.id,)), None)
         if stored is None:
             raise SourceError(f"run {run.id} is not in {mask(self.address)} any more")
         files = self._reader.files(stored.files)
@@ -137,7 +142,8 @@ class MlflowSource(Source):
         starts = head.started(run, said, self._url(run))
         ends = head.finished(run, said)
         yield starts[0]
-        yield from head.settings(run, reader.params(run), said, starts[0].time)
+        params = reader.params(run) if run.params is None else run.params
+        yield from head.settings(run, params, said, starts[0].time)
         lost: list[Lost] = []
 
         def trouble(key: str, reason: str) -> None:
@@ -154,7 +160,8 @@ class MlflowSource(Source):
             others = Overlay(reader, run.id, files, logged, ours, blobs).records(said)
         else:
             name = said.name if RUN_ID in run.tags else str
-            measured = points.plain(reader.points(run, trouble), name)
+            stored = iter(()) if run.outside else reader.points(run, trouble)
+            measured = points.plain(stored, name)
             others = iter(())
         yield from self._added(run, said, paths, blobs, starts[0].time)
         middle: list[Record] = sorted([*starts[1:], *ends[:-1]], key=_time)
@@ -171,8 +178,9 @@ class MlflowSource(Source):
         added = [p for p in paths if not ours or not (p.startswith("runcast/") or p in said.places)]
         yield from native.records(added, head.tables(run.tags))
         whole = said.whole
-        yield from native.datasets([d for d in reader.datasets(run) if not whole or TYPE not in d.tags])
-        if not whole:
+        found = [] if run.outside else reader.datasets(run)
+        yield from native.datasets([d for d in found if not whole or TYPE not in d.tags])
+        if not whole and not run.outside:
             yield from self._used(run, blobs, time)
         for model in reader.models(run):
             if whole and any(map(is_own, model.tags)):
@@ -196,6 +204,8 @@ class MlflowSource(Source):
                 yield Lost(time=time, key=model.name, reason=f"a model that it used cannot be read: {error}")
 
     def _url(self, run: StoredRun) -> str:
+        if run.outside:
+            return ""
         if isinstance(self._place, Path):
             return f"{self.identity}/{run.experiment_id}/{run.id}"
         return self._place.ref(run.id, run.experiment_id).url or ""

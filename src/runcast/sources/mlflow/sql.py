@@ -18,6 +18,7 @@ from runcast.sources.mlflow.database import Database
 from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.stored import (
     FEW,
+    OUTSIDE,
     Dataset,
     LoggedModel,
     Point,
@@ -25,6 +26,7 @@ from runcast.sources.mlflow.stored import (
     StoredRun,
     StoredTrace,
     Trouble,
+    outside,
 )  # fmt: skip
 
 _NEEDED = {
@@ -47,9 +49,8 @@ _DATASETS = """select d.name, d.digest, d.dataset_source_type, d.dataset_source,
  d.dataset_profile, i.input_uuid from inputs i join datasets d on d.dataset_uuid = i.source_id
  where i.source_type = 'DATASET' and i.destination_type = 'RUN' and i.destination_id = :run
  order by d.name, d.digest"""
-_MODEL = (
-    "select m.model_id, m.name, m.creation_timestamp_ms, m.artifact_location, m.model_type, m.source_run_id"
-)
+_MODEL = """select m.model_id, m.name, m.creation_timestamp_ms, m.artifact_location, m.model_type,
+ m.source_run_id, m.experiment_id"""
 _MODELS = f"""{_MODEL} from logged_models m
  where source_run_id = :run and lifecycle_stage = 'active' order by creation_timestamp_ms, model_id"""
 _USED = f"""{_MODEL} from logged_models m join inputs i on i.destination_id = m.model_id
@@ -74,6 +75,23 @@ _TRACED = (
 _JUDGED = """select count(*), max(a.last_updated_timestamp) from assessments a
  join trace_request_metadata m on a.trace_id = m.request_id
  where m.key = 'mlflow.sourceRun' and m.value = :id"""
+_NO_RUN = """not exists (select 1 from trace_request_metadata m
+ where m.request_id = t.request_id and m.key = 'mlflow.sourceRun')"""
+_TRACES_OUTSIDE = f"""select t.request_id, t.timestamp_ms from trace_info t
+ where t.experiment_id = :experiment and {_NO_RUN} order by t.timestamp_ms, t.request_id"""  # noqa: S608  # our own text
+_LOOSE = """m.lifecycle_stage = 'active' and (m.source_run_id is null or m.source_run_id = '')
+ and not exists
+ (select 1 from logged_model_tags g where g.model_id = m.model_id and g.tag_key like 'runcast.%')"""
+_MODELS_OUTSIDE = f"""{_MODEL} from logged_models m where m.experiment_id = :experiment and {_LOOSE}
+ order by m.creation_timestamp_ms, m.model_id"""
+_LOOSE_TRACES = f"""select e.experiment_id, e.name, count(*), min(t.timestamp_ms), max(t.timestamp_ms)
+ from trace_info t join experiments e on t.experiment_id = e.experiment_id
+ where e.lifecycle_stage = 'active' and {_NO_RUN} group by e.experiment_id, e.name
+ order by e.experiment_id"""  # noqa: S608  # as above
+_LOOSE_MODELS = f"""select e.experiment_id, e.name, count(*), min(m.creation_timestamp_ms),
+ max(m.creation_timestamp_ms) from logged_models m join experiments e on m.experiment_id = e.experiment_id
+ where e.lifecycle_stage = 'active' and {_LOOSE} group by e.experiment_id, e.name
+ order by e.experiment_id"""  # noqa: S608  # as above
 _SPANS = "select content from spans where trace_id = :id order by start_time_unix_nano, span_id"
 
 
@@ -142,6 +160,17 @@ class SqlReader(Reader):
             counts += [value for row in self._database.rows(_JUDGED, id=id_) for value in row]
         return " ".join(map(str, counts))
 
+    def outside(self, experiment: Callable[[str], bool]) -> Iterator[StoredRun]:
+        """See `Reader.outside`."""
+        found: dict[tuple[str, str], list[Any]] = {}
+        for table, query in (("trace_info", _LOOSE_TRACES), ("logged_models", _LOOSE_MODELS)):
+            for number, name, *facts in self._database.rows(query) if table in self._tables else ():
+                found.setdefault((str(number), name), []).extend(facts)
+        for (number, name), facts in found.items():
+            if experiment(name):
+                times = [int(time) for start in (1, 2) for time in facts[start::3]]
+                yield outside(number, name, times, " ".join(map(str, facts)))
+
     def params(self, run: StoredRun) -> dict[str, str]:
         """See `Reader.params`."""
         return self._pairs("params", "run_uuid", run.id)
@@ -169,15 +198,20 @@ class SqlReader(Reader):
         if "logged_models" not in self._tables:
             return []
         steps = {row[0]: row[1] for row in self._database.rows(_OUTPUTS, run=run.id)}
-        found = [self._model(row, run) for row in list(self._database.rows(_MODELS, run=run.id))]
+        rows = (
+            self._database.rows(_MODELS_OUTSIDE, experiment=int(run.experiment_id))
+            if run.outside
+            else self._database.rows(_MODELS, run=run.id)
+        )
+        found = [self._model(row, run) for row in list(rows)]
         for model in found:
             model.step = int(steps.get(model.id, 0))
         return found
 
     def _model(self, row: Sequence[Any], run: StoredRun) -> LoggedModel:
-        id_, name, created, place, kind, maker = row
+        id_, name, created, place, kind, maker, experiment = row
         return LoggedModel(
-            id=id_, name=name, created=created, files=place, type=kind, run=maker or "",
+            id=id_, name=name, created=created, files=place, type=kind, run=maker or f"{OUTSIDE}{experiment}",
             params=self._pairs("logged_model_params", "model_id", id_, "param_key", "param_value"),
             tags=self._pairs("logged_model_tags", "model_id", id_, "tag_key", "tag_value"),
             metrics=[
@@ -196,14 +230,20 @@ class SqlReader(Reader):
         """See `Reader.maker`."""
         if "logged_models" not in self._tables:
             return None
-        query = "select source_run_id from logged_models where model_id = :id"
-        return next((run for (run,) in self._database.rows(query, id=model)), None)
+        query = "select source_run_id, experiment_id from logged_models where model_id = :id"
+        rows = self._database.rows(query, id=model)
+        return next((run or f"{OUTSIDE}{number}" for run, number in rows), None)
 
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
         """See `Reader.traces`."""
         if "trace_info" not in self._tables:
             return
-        for id_, started in list(self._database.rows(_TRACES, run=run.id)):
+        rows = (
+            self._database.rows(_TRACES_OUTSIDE, experiment=int(run.experiment_id))
+            if run.outside
+            else self._database.rows(_TRACES, run=run.id)
+        )
+        for id_, started in list(rows):
             tags = self._pairs("trace_tags", "request_id", id_)
             trace = StoredTrace(id=id_, started=started, tags=tags)
             trace.metadata = self._pairs("trace_request_metadata", "request_id", id_)

@@ -74,6 +74,7 @@ class StoredRun(msgspec.Struct, kw_only=True):
         tags: every tag.
         params: None where they were not read yet.
         points: how many there are; None where that is not known cheaply.
+        outside: it is none, but all traces and logged models of an experiment that belong to no run.
         change: text that is another as soon as something changed that `tags` and the like do not show.
     """
 
@@ -89,11 +90,33 @@ class StoredRun(msgspec.Struct, kw_only=True):
     tags: dict[str, str] = {}
     params: dict[str, str] | None = None
     points: int | None = None
+    outside: bool = False
     change: str = ""
 
 
 FEW = 20
 """Ids that are looked up one by one; for more of them, every run is gone through once."""
+
+
+OUTSIDE = "outside-"
+"""How the ids of such begin that are no run."""
+
+
+def outside(experiment_id: str, experiment: str, times: list[int], change: str) -> StoredRun:
+    """What belongs to no run, as a run.
+
+    Args:
+        experiment_id, experiment: MLflow's id and name.
+        times: in ms, of what there is.
+        change: see `StoredRun`.
+    """
+    return StoredRun(
+        id=f"{OUTSIDE}{experiment_id}", experiment_id=experiment_id, experiment=experiment,
+        name="outside of runs", status="FINISHED", start=min(times), end=max(times), files="", params={},
+        points=0, outside=True, change=change,
+    )  # fmt: skip
+
+
 Trouble = Callable[[str, str], None]
 """Is told of what cannot be read: its name, and why."""
 
@@ -109,6 +132,13 @@ class Reader(ABC):
     @abstractmethod
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """Runs that are not deleted, of those experiments, only those with `ids` where there are any."""
+
+    @abstractmethod
+    def outside(self, experiment: Callable[[str], bool]) -> Iterator[StoredRun]:
+        """For each of those experiments what belongs to no run, where there is something; see `StoredRun`.
+
+        Logged models that runcast made for registered versions are no such.
+        """
 
     @abstractmethod
     def params(self, run: StoredRun) -> dict[str, str]:

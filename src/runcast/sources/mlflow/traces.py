@@ -20,6 +20,7 @@ from runcast.sources.mlflow.stored import StoredTrace
 _TYPES = {"LLM", "CHAIN", "TOOL", "RETRIEVER", "EMBEDDING", "AGENT"}
 _HEX = re.compile(r"(?:tr-)?([0-9a-f]{32})")
 _INPUTS, _OUTPUTS, _TYPE = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.spanType"
+_NAME = "mlflow.traceName"
 _MODEL = "mlflow.modelId"
 _MADE = frozenset(
     {
@@ -42,14 +43,15 @@ def record(trace: StoredTrace, maker: Callable[[str], str | None]) -> Trace | No
     spans = sorted((_span(span) for span in trace.spans), key=lambda s: (s.parent is not None, s.start, s.id))
     if not spans:
         return None
-    metadata = {name: text for name, text in trace.metadata.items() if name not in _MADE}
+    # Sorted: a server gives them in another order each time.
+    metadata = {name: text for name, text in sorted(trace.metadata.items()) if name not in _MADE}
     extra = {"metadata": metadata, "assessments": [pack(said) for said in trace.assessments]}
     known = {name: value for name, value in extra.items() if value}
     model = trace.metadata.get(_MODEL)
     run = maker(model) if model else None
     return Trace(
         time=spans[0].start, id=_trace_id(trace.id), spans=spans, session=trace.metadata.get(_SESSION),
-        tags={name: text for name, text in trace.tags.items() if name not in PLACES},
+        tags=_tags(trace.tags, spans[0].name),
         model={"id": model, **({"run": run} if run else {})} if model else {},
         metadata={"mlflow": known} if known else {}, origin={"tracker": "mlflow", "id": trace.id},
     )  # fmt: skip
@@ -72,7 +74,8 @@ class Natives:
             return said
         changes: dict[str, Any] = {}
         written = spelled_tags(said)
-        there = {name: text for name, text in self._tags[native].items() if name not in PLACES}
+        there = _tags(self._tags[native], said.spans[0].name)
+        written.pop(_NAME)
         if there != written:
             kept = {name: text for name, text in said.tags.items() if names.key(name) in there}
             new = {name: text for name, text in there.items() if written.get(name) != text}
@@ -106,6 +109,12 @@ def _span(said: dict[str, Any]) -> Span:
         events=[_event(event, start) for event in said.get("events") or ()],
         links=[_link(link) for link in said.get("links") or ()],
     )
+
+
+def _tags(native: dict[str, str], name: str) -> dict[str, str]:
+    """Tags that somebody set: not that of the name, unless it is another than the outermost span's."""
+    own = PLACES if native.get(_NAME, name) != name else PLACES | {_NAME}
+    return {name: text for name, text in sorted(native.items()) if name not in own}
 
 
 def _link(said: dict[str, Any]) -> dict[str, Any]:
