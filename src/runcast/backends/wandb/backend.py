@@ -108,9 +108,24 @@ class WandbBackend(Backend):
         return Receipt(list(dict.fromkeys(changes)))
 
     def close(self) -> None:
-        """Stop an upload that still runs, and let go of the file."""
+        """Stop an upload that still runs, write what waits for more, and let go of the file."""
         self._stop_upload()
-        self._file.close()
+        try:
+            if not self._online:
+                self._show_open_row()
+        finally:
+            self._file.close()
+
+    def _show_open_row(self) -> None:
+        """Of a run that goes on without us, write the row that was held back for its step to be over.
+
+        Behind what is acknowledged: whoever opens the file again begins before it, with the row still open.
+        """
+        if self._run.state["tail"] is None:
+            self._scribe.transcript.rows.flush()
+            position, data = self._scribe.transcript.take()
+            self._file.rewind(position)
+            self._file.write(data)
 
     def remove(self, run: OpenRun, ref: Ref) -> str:
         """Remove the run's folder, and online the run on the server with the artifacts that it made."""
