@@ -45,8 +45,8 @@ class Supervisor:
         process: the trainer's lock, or "" where there is none (``runcast deliver``).
         commands: descriptor of the pipe from the trainer, or None.
         once: stop at what there is now, also where a run goes on.
-        closing: say ``crashed`` for writers that are dead; not where the journals are copies of runs that
-            may still go on elsewhere.
+        closing: say ``crashed`` for writers that are dead, and bring segments to the disk; not where the
+            journals are copies, whole and synced, of runs that may still go on elsewhere.
     """
 
     def __init__(
@@ -130,9 +130,12 @@ class Supervisor:
         """Sync what grew, close what died, let go of what is over; True where anything grew."""
         gone = self._trainer_gone()
         grew = False
+        if not self._closing:
+            grew = bool(self._live)
+            self._live.clear()
         for run in sorted(self._live):
             with contextlib.suppress(OSError, JournalError):  # a disk that fails now may not later
-                if gone and self._closing:
+                if gone:
                     close_dead(self._layout, run)
                 if self._syncer.sync(run):
                     grew = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from runcast.catalog.texts import counted
 from runcast.errors import JournalError
 from runcast.journal import Layout
 from runcast.migrate import carry
@@ -92,6 +93,6 @@ def note_delivered(entry: RunEntry, layout: Layout, backend: str, progress: Prog
     entry.changes = len(carry.changes(layout, entry.run, backend))
     if cursor.rejected:
         why = carry.refused(layout, entry.run, backend)
-        told = f"the destination refused {cursor.rejected} records: {why}"
+        told = f"the destination refused {counted(cursor.rejected, 'record')}: {why}"
         entry.reason = f"{entry.reason}; {told}" if entry.reason else told
     progress.delivered += 1

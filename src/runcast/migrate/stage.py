@@ -18,7 +18,16 @@ from pathlib import Path
 import msgspec
 
 from runcast import codec
-from runcast.journal import Blobs, JournalReader, JournalWriter, Layout, make_private, write_atomically
+from runcast.journal import (
+    Blobs,
+    FileOps,
+    JournalReader,
+    JournalWriter,
+    Layout,
+    make_private,
+    sync_names,
+    write_atomically,
+)
 from runcast.migrate.address import run_id
 from runcast.migrate.seen import Seen
 from runcast.plugins.source import FoundRun, Source
@@ -125,7 +134,8 @@ def _read(
         if isinstance(record, Lost):
             staged.losses += record.count
             if len(staged.lost) < MOST_LOST:
-                staged.lost.append(f"{record.key}: {record.reason}" if record.key else record.reason)
+                reason = f"{record.key}: {record.reason}" if record.key else record.reason
+                staged.lost.append(f"{reason} ({record.count} times)" if record.count > 1 else reason)
         record = _rewritten(record, journal.run, ids)
         if (maker := _maker(record)) and maker != journal.run and maker not in staged.uses:
             staged.uses.append(maker)
@@ -196,10 +206,14 @@ class _Journal:
         return writer
 
     def commit(self) -> None:
-        """What was appended is whole: it may be delivered."""
+        """What was appended is whole, and on the disk: it may be delivered."""
         if self._writer is not None:
             self._flush(self._writer)
             self._writer.close()
+            disk = FileOps()
+            for path in self._folder.glob(f"{self._writer.writer}-*.rcj"):
+                disk.sync_path(path)
+            sync_names(self._folder, disk)
             self._note.unlink()
 
     def discard(self) -> None:

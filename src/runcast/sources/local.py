@@ -24,6 +24,9 @@ from runcast.registries import reading
 from runcast.registries.local import LocalRegistry
 from runcast.sources.archive import Archive
 
+LOST_EXPERIMENT = "default"
+"""Of runs whose own is lost, as live delivery calls it."""
+
 
 class LocalSource(Source):
     """Reads a runcast directory."""
@@ -82,7 +85,7 @@ class LocalSource(Source):
             return FoundRun(id=id_, experiment="", name=id_, runcast=id_, problem=str(error))
         firsts = [segment.first for _, segment in segments if isinstance(segment.first, RunStarted)]
         if not firsts:
-            return None
+            return self._headless(id_)
         first = min(firsts, key=lambda record: record.time)
         lasts = [r for _, segment in segments for r in segment.last if isinstance(r, RunFinished)]
         status: Status = max(lasts, key=lambda record: record.time).status if lasts else "running"
@@ -98,6 +101,27 @@ class LocalSource(Source):
             runcast=id_,
         )
 
+    def _headless(self, id_: str) -> FoundRun | None:
+        """A run whose first record cannot be read; None where nothing was written yet."""
+        reader = JournalReader(self._layout.journal(id_), run=id_)
+        try:
+            first = next(iter(reader.read(1)), None)
+        except JournalError as error:
+            return FoundRun(id=id_, experiment="", name=id_, runcast=id_, problem=str(error))
+        if first is None and not reader.damage:
+            return None
+        sizes = [f"{path.stem}:{path.stat().st_size}" for path in segment_paths(self._layout.journal(id_))]
+        return FoundRun(
+            id=id_,
+            experiment=LOST_EXPERIMENT,
+            name=f"run-{id_[:6]}",
+            status="crashed",
+            started=first.time if first is not None else 0,
+            version=" ".join(sizes),
+            runcast=id_,
+            problem="the beginning of its journal is damaged: its experiment and name are lost",
+        )
+
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """The journal's records, with every file copied into `blobs`."""
         self._have(f"runs/{run.id}/", "blobs/held/")
@@ -105,6 +129,9 @@ class LocalSource(Source):
             raise SourceError(f"there is no run {run.id!r} in {self._place}: `runcast runs` lists them")
         own = Blobs(self._layout.blobs)
         reader = JournalReader(self._layout.journal(run.id), run=run.id)
+        if run.problem:
+            first = RunStarted(time=run.started or 0, run="", experiment=run.experiment, name=run.name)
+            yield from self._carried(run, first, own, blobs)
         try:
             while records := reader.read():
                 for record in records:

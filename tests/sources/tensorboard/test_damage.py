@@ -61,9 +61,7 @@ def test_a_flipped_byte_costs_one_event(at: int, look, tmp_path: Path) -> None:
     found = look(tmp_path / "runs")
 
     assert [step for _, step, _, _ in found.points()] == [n for n in range(100) if n != 49]
-    assert found.lost() == [
-        f": {NAME} is damaged: what stood in so many places is gone, the rest is here (1)"
-    ]
+    assert found.lost() == [f": {NAME} is damaged: what stood there is gone, the rest is here (1)"]
 
 
 def test_a_file_that_is_written_gives_a_run_without_an_end(look, tmp_path: Path) -> None:

@@ -138,9 +138,10 @@ def test_what_is_not_there(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_
     for address in ("a/b/c", "me/nothing"):
         with pytest.raises(ConfigError, match=r"write wandb:|nothing"):
             find(address)
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.27.2")
-    with pytest.raises(ConfigError, match="pip install -U wandb"):
-        find("me/digits")
+    for wrong in ("0.27.1", "0.27.2"):
+        monkeypatch.setattr(importlib.metadata, "version", lambda name, wrong=wrong: wrong)
+        with pytest.raises(ConfigError, match="pip install -U wandb"):
+            find("me/digits")
     monkeypatch.undo()
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -100,6 +100,7 @@ class MlflowBackend(Backend):
             self._adopt()
         self._named = set(state.get("keymap") or {})
         self._told: set[Change] = set()
+        self._unread = False
         start = run.started.time
         self._composer = Composer(Points(Metric), start, self._params, self._tags, self._named, self._rows)
         self._uploads = Uploads(
@@ -133,8 +134,8 @@ class MlflowBackend(Backend):
             Retry, Reject, Halt: see `runcast.backends.mlflow.errors`.
         """
         state = self._run.state
-        self._is_settled = False
         self._rows.begin(state.get("last"))
+        self._unread = False
         plan = self._composer.compose(batch, self._sender.cursor, state.get("summaries"))
         with translated(self._store):
             self._uploads.upload(plan)
@@ -154,7 +155,7 @@ class MlflowBackend(Backend):
             ended=ended,
             summaries=plan.summaries,
         )
-        self._is_settled = True
+        self._unread = not ended and bool(size or rows)
         changes = [change for change in plan.changes.values() if change not in self._told]
         self._told.update(changes)
         return Receipt(changes=changes, made=plan.made)
@@ -185,6 +186,19 @@ class MlflowBackend(Backend):
             keys = dict.fromkeys([*plan.params, *plan.tags, *(point.key for point in plan.metrics)])
             raise Reject(f"{error} (names: {', '.join(list(keys)[:20])})") from None
 
+    def close(self) -> None:
+        """Put up what reads the run back exactly, where it goes on: else that comes with the run's end."""
+        if self._unread:
+            self._unread = False
+            with translated(self._store):
+                self._put_up(self._residual.size, self._rows.size)
+
+    def _put_up(self, size: int, rows: int) -> None:
+        if size:
+            self._files.put(ARTIFACT, b"".join(self._residual.lines(size)))
+        if rows:
+            self._files.put(ROWS, self._rows.tidy())
+
     def _end(self, plan: Plan, size: int, rows: int) -> bool:
         """Set the run's status where it changed; returns whether the run is over."""
         ended = bool(self._run.state.get("ended"))
@@ -192,25 +206,12 @@ class MlflowBackend(Backend):
         if status == "RUNNING":
             self._client.update_run(self._run_id, status="RUNNING")
             return False
-        self._put_said(
+        self._put_up(
             size if status or (ended and plan.lines) else 0, rows if status or (ended and plan.rows) else 0
         )
         if status:
             self._client.set_terminated(self._run_id, status, milliseconds)
         return ended or bool(status)
-
-    def _put_said(self, size: int, rows: int) -> None:
-        """Upload so much of the residual, and whether there are rows; 0 leaves them alone."""
-        if size:
-            self._files.put(ARTIFACT, b"".join(self._residual.lines(size)))
-        if rows:
-            self._files.put(ROWS, self._rows.tidy())
-
-    def close(self) -> None:
-        """Leave a run that goes on so that it can be read back exactly, as far as it came."""
-        if getattr(self, "_is_settled", False) and not self._run.state.get("ended"):
-            with translated(self._store):
-                self._put_said(self._residual.size, self._rows.size)
 
     def remove(self, run: OpenRun, ref: Ref) -> str:
         """Put the run into MLflow's trash; its logged models, their versions and its traces are deleted."""

@@ -122,15 +122,19 @@ class WandbBackend(Backend):
         return Receipt(list(dict.fromkeys(changes)), made)
 
     def close(self) -> None:
-        """Stop an upload that still runs, and let go of the file."""
+        """Stop an upload that still runs, write what waits for more, and let go of the file."""
         self._stop_upload()
-        if not self._online and self._run.state["tail"] is None:
-            with contextlib.suppress(OSError):
+        try:
+            if not self._online and self._run.state["tail"] is None:
                 self._show_open_row()
-        self._file.close()
+        finally:
+            self._file.close()
 
     def _show_open_row(self) -> None:
-        """Leave a run that goes on with its last row, for its readers; the next life begins before that."""
+        """Leave a run that goes on with its last row, which was held back for its step to be over.
+
+        Behind what is acknowledged: whoever opens the file again begins before it, with the row still open.
+        """
         state = self._run.state
         before = copy.deepcopy(state)
         self._scribe.transcript.rows.flush()

@@ -83,7 +83,8 @@ def _sqlite(path: Path) -> sqlite3.Connection:
         connection.execute("select count(*) from sqlite_master").fetchall()
     except _DAMAGED as error:
         raise ConfigError(
-            f"{path} cannot be read as a SQLite database ({error}): correct the address"
+            f"{path} cannot be read as a SQLite database ({error}): correct the address, or rescue what is "
+            "left of it with `sqlite3 FILE .recover`"
         ) from error
     return connection
 

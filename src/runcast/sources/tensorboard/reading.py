@@ -124,7 +124,7 @@ class Reading:
         """Count the damage."""
         if frames.damaged:
             self._damaged = True
-            reason = f"{path.name} is damaged: what stood in so many places is gone, the rest is here"
+            reason = f"{path.name} is damaged: what stood there is gone, the rest is here"
 
             self._losses.add("", reason, frames.damaged, f"{frames.skipped} bytes")
         if frames.offset < size:
