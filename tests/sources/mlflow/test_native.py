@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runcast.errors import ConfigError, SourceError
+from runcast.errors import AwayError, ConfigError, SourceError
 from runcast.journal import Blobs
 from runcast.plugins.source import FoundRun, Selection
 from runcast.records import (
@@ -351,6 +351,6 @@ def test_identity_has_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_server_that_is_down() -> None:
     """It is told at once, without the password."""
-    with pytest.raises(SourceError, match="does not answer") as caught:
+    with pytest.raises(AwayError, match="does not answer") as caught:
         list(MlflowSource("http://u:secret@127.0.0.1:9").runs(Selection()))
     assert "secret" not in str(caught.value)
