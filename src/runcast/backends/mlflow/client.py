@@ -148,5 +148,5 @@ def _probe_sqlite(database: Path) -> None:
             connection.execute("select count(*) from sqlite_master")
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
-                raise Retry(f"{database} is locked") from error
+                raise Retry(f"{database} is locked by another program") from error
             raise Halt(f"{database} is no SQLite database ({error}): correct uri") from error

@@ -14,9 +14,10 @@ from runcast.hosts import Host, seconds
 
 _AUTH = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 _BUSY = re.compile(
-    r"locked|deadlock|timeout|timed out|connection|could not|closed|is full|I/O|shutting down|starting up",
+    r"deadlock|timeout|timed out|connection|could not|closed|I/O|shutting down|starting up",
     re.IGNORECASE,
 )
+_PREAMBLE = re.compile(r"\(raised as a result of [^)]*\)")  # of SQLAlchemy's; what it is about comes behind
 _DENIED = re.compile(r"authentication|password|role \S+ does not exist|permission denied|readonly|read-only")
 _NO_DATABASE = re.compile(r"database \S+ does not exist|unknown database|unable to open|not a database")
 _CLASHED = re.compile(r"already exists|duplicate column|duplicate key|no such table|UNIQUE constraint")
@@ -24,6 +25,9 @@ _REFUSED = re.compile(r"too many (429|503) error responses")
 _AWAY = re.compile(
     r"too many (408|429|50[234]) error responses|Connection(Error|Refused|Reset)|ConnectTimeout|timed out"
     r"|Connection (refused|reset|aborted)|asked to be left alone"
+)
+_WHY = re.compile(
+    r"(?<=\] )[A-Z][^'\"()<>]+(?=['\")])|too many \d+ error responses|Read timed out|Connection aborted"
 )
 _BAD_URLS = {"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError"}
 _TRANSIENT_FILES = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
@@ -101,7 +105,11 @@ def _missing(error: ImportError, store: Store) -> str:
 
 
 def _sql(text: str, store: Store) -> DeliveryError:
-    short = text.partition("[SQL:")[0].partition("(Background on")[0].strip()
+    short = _PREAMBLE.sub("", text.partition("[SQL:")[0].partition("(Background on")[0]).strip()
+    if "is full" in short:
+        return Retry(f"no room is left for {store.shown} ({short}): free space")
+    if "is locked" in short:
+        return Retry(f"{store.shown} is locked by another program ({short})")
     if _DENIED.search(text):
         return Halt(f"{store.shown} refuses access ({short}): check the user, its password and its rights")
     if _NO_DATABASE.search(text):
@@ -123,7 +131,8 @@ def _http(error: BaseException, text: str, store: Store) -> DeliveryError | None
     if _REFUSED.search(text) and (wait := Host(store.host).wait()):
         # Heard by `manners`: the error itself has no header.
         return Retry(f"{store.shown} is too busy and asks for {math.ceil(wait)} s of rest", after=wait)
-    return Retry(f"{store.shown} does not answer ({text[:300]})")
+    why = _WHY.search(text)
+    return Retry(f"{store.shown} does not answer ({why[0] if why else text[:300]})")
 
 
 def _s3(error: BaseException, text: str) -> DeliveryError | None:

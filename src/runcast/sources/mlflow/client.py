@@ -35,6 +35,8 @@ class ClientReader(Reader):
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._away = False
+        """Whether the last question was in vain; then the next is asked once, and not for every run again."""
         prepare(_TIMEOUT)
         try:
             from mlflow import MlflowClient
@@ -46,11 +48,13 @@ class ClientReader(Reader):
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
-            with patient(), translated(self._store, LONGEST):
+            with contextlib.nullcontext() if self._away else patient(), translated(self._store, LONGEST):
                 yield
+            self._away = False
         except Halt as error:
             raise ConfigError(str(error)) from None
         except Retry as error:
+            self._away = True
             raise AwayError(str(error)) from None
         except Reject as error:
             raise SourceError(str(error)) from None
