@@ -13,7 +13,8 @@ import runcast
 
 SOURCE = Path(runcast.__file__).parent
 LAYERS = (
-    {"errors", "records", "receipts", "codec", "names", "redact", "notices", "summaries", "cache", "entries"},
+    {"errors", "records", "receipts", "codec", "names", "redact", "notices", "summaries"}
+    | {"cache", "entries", "hosts"},
     {"journal", "formats", "normalize", "media", "render"},
     {"plugins", "config", "capture", "system"},
     {"catalog"},

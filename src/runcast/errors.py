@@ -10,6 +10,7 @@
     │   └── FormatError         written by a newer runcast than this one
     ├── ReproductionError       a past run cannot be run again: the message says what is gone
     ├── SourceError             a tracker's run cannot be read; others may
+    ├── AwayError               a tracker does not answer or is too busy: nothing of it counts as gone
     ├── RegistryError           a tracker's model registry is down or refuses
     ├── PromotionError          a model version is not promoted or rolled back; the message says why
     └── DeliveryError           raised by a backend, answered by the courier
@@ -50,6 +51,10 @@ class FormatError(JournalError):
 
 class SourceError(RuncastError):
     """A run of a tracker cannot be read (any more); the message says what, why and the mend."""
+
+
+class AwayError(RuncastError):
+    """A tracker that is read does not answer, or has too much to do: what it holds is not gone."""
 
 
 class RegistryError(RuncastError):

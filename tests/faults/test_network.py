@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runcast import codec
+from runcast import codec, hosts
+from runcast.backends.mlflow import manners
 from runcast.backends.wandb.probe import ask
 from runcast.courier.delivery import Delivery
 from runcast.courier.folder import DeliveryFolder
@@ -169,20 +170,59 @@ def test_retry_after_is_honoured_within_bounds(monkeypatch: pytest.MonkeyPatch, 
     assert Backoff(draw=lambda: 0.0).fail(caught.value.after) == AFTER[header]
 
 
+@pytest.fixture
+def shared_time(journey: Journey, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of the first journey, also as that of the budgets of hosts."""
+    began = 1_800_000_000.0
+    monkeypatch.setattr(hosts, "now", lambda: began + journey.clock())
+    monkeypatch.setattr(manners, "sleep", journey.clock.advance)
+    return journey.clock
+
+
 @pytest.mark.fault(
     "F12",
-    how="an MLflow server that answers 429 with such headers (MLflow's client hides them from its caller)",
-    outcome="the courier's own delays, never above a minute; all there afterwards",
+    how="an MLflow server that answers 429 with such headers, and with a date",
+    outcome="seconds and dates are honoured, at most 300 s; nonsense is ignored; all there afterwards",
 )
-def test_a_busy_mlflow_is_left_alone_for_a_while(journey: Journey, server: MlflowServer) -> None:
-    """Too many requests delay the delivery, and nothing else."""
+def test_a_busy_mlflow_is_left_alone_for_a_while(
+    journey: Journey, server: MlflowServer, shared_time: FakeClock
+) -> None:
+    """Too many requests delay the delivery by what the server asks for, and nothing else."""
     dates = "Fri, 31 Dec 2100 23:59:59 GMT"
     journey.net.canned.extend(
         refusal(429, "REQUEST_LIMIT_EXCEEDED", Retry_After=text) for text in (*AFTER, dates)
     )
     assert journey.go()
-    assert all(0 <= wait <= CAP for wait in journey.waits)
+    assert all(0 <= wait < LONGEST_AFTER + 0.001 for wait in journey.waits)
+    assert len([wait for wait in journey.waits if wait > LONGEST_AFTER - 1]) == 2
     assert sorted(journey.history(server)) == SAID
+
+
+@pytest.mark.fault(
+    "F12",
+    how="an MLflow server that answers 429 with `Retry-After: 90` to one process of two",
+    outcome="neither sends a request before the time is over; all of both there afterwards",
+)
+def test_a_busy_host_is_left_alone_by_all(
+    journey: Journey, server: MlflowServer, shared_time: FakeClock, tmp_path: Path
+) -> None:
+    """What one courier hears, the other heeds, without a question of its own."""
+    net = journey.net
+    net.canned.append(refusal(429, "REQUEST_LIMIT_EXCEEDED", Retry_After="90"))
+    other = Journey(Project(tmp_path / "other", ("mlflow",)), net)
+    assert journey.delivery.work() == 90.0
+    assert "asks for 90 s of rest" in journey.folder.load_status().error
+    shared_time.advance(5.0)
+
+    assert other.delivery.work() == 85.0
+    assert "left alone for 85 s more" in other.folder.load_status().error
+    assert net.requests == 1
+    shared_time.advance(85.0)
+    other.clock.advance(85.0)
+    assert other.go()
+    assert journey.go()
+    for one in (journey, other):
+        assert sorted(one.history(server)) == SAID
 
 
 @pytest.mark.fault(

@@ -83,6 +83,7 @@ class Source(ABC):
     Raises of every method:
         ConfigError: the address, a credential or a package is wrong; the message has the mend.
         SourceError: this cannot be read (any more); other runs may.
+        AwayError: the tracker does not answer or is too busy; nothing of it counts as gone.
         OSError: may pass.
     """
 

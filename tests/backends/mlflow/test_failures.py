@@ -98,6 +98,34 @@ def test_no_database_file(life: Lives, tmp_path: Path) -> None:
     assert (tmp_path / "mlflow.db").read_text().startswith("these are no pages")
 
 
+def test_a_full_disk_is_called_so(tmp_path: Path) -> None:
+    """SQLite's own error, amid what SQLAlchemy says of it: tried again, and the mend is told."""
+    import sqlalchemy
+    from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Row(Base):
+        __tablename__ = "rows"
+        key = mapped_column(sqlalchemy.String, primary_key=True)
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'small.db'}")
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.execute(sqlalchemy.text("pragma max_page_count = 4"))
+        session.add(Row(key="x" * 50_000))
+        with pytest.raises(sqlalchemy.exc.OperationalError) as caught:
+            session.query(Row).all()  # writes the new row first, as MLflow's log_batch does
+    engine.dispose()
+
+    told = translate(caught.value, parse(f"sqlite:///{tmp_path / 'small.db'}", tmp_path.joinpath))
+    assert isinstance(told, Retry)
+    assert str(told).startswith("no room is left for sqlite:////")
+    assert "autoflush" not in str(told)
+    assert str(told).endswith("((sqlite3.OperationalError) database or disk is full): free space")
+
+
 def test_a_deleted_experiment(life: Lives, store: Store) -> None:
     """An experiment in MLflow's trash halts, with the command that restores it."""
     number = store.client.create_experiment("digits")

@@ -171,6 +171,20 @@ def test_odd_numbers(life: Lives, store: Store) -> None:
     assert (second["up"], second["ok"]) == ({"$float": "inf"}, False)
 
 
+def test_latest_values(life: Lives, store: Store) -> None:
+    """MLflow shows the value of the latest step, at one step and ms the greatest, and keeps all of them."""
+    one = life()
+    for said in ([(5, 1.0), (3, 9.0), (7, 2.0), (7, 8.0), (7, 4.0)], [(6, 3.0)], [(8, 0.5), (8, 0.25)]):
+        one.deliver(*(metrics(step, at=START + step * SECOND, loss=value) for step, value in said))
+        if said[0] == (5, 1.0):
+            assert store.run().data.metrics == {"loss": 8.0}
+    one.deliver(one.finished())
+
+    assert store.run().data.metrics == {"loss": 0.5}
+    points = [(step, value) for step, _, value in store.points("loss")]
+    assert points == [(3, 9.0), (5, 1.0), (6, 3.0), (7, 2.0), (7, 4.0), (7, 8.0), (8, 0.25), (8, 0.5)]
+
+
 def test_time_before_1970(life: Lives, store: Store) -> None:
     """MLflow refuses such points: they come as of 1970, with the true time beside them."""
     one = life()

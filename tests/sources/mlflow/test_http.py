@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -28,6 +29,7 @@ from runcast.sources.mlflow import MlflowSource
 from runcast.testing import golden
 from runcast.testing.courier import Courier
 
+from ...faults.proxy import Answer, network, refusal
 from ...support.listening import only_on_loopback
 
 pytestmark = pytest.mark.slow
@@ -145,3 +147,66 @@ def test_a_busy_server_is_asked_again_when_it_says(tmp_path: Path) -> None:
         server.shutdown()
     assert len(asked) == 4  # two were refused; experiments are asked for twice
     assert all(later - earlier >= 1 for earlier, later in pairwise(asked[:3]))
+
+
+def test_files_of_a_busy_server_are_not_gone(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run whose files are refused for now has failed, with the reason; the next call brings all of it."""
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    client = MlflowClient(server)
+    run = client.create_run(client.create_experiment("theirs"), run_name="plain").info.run_id
+    client.log_metric(run, "loss", 0.5)
+    client.log_text(run, "what it holds", "a/b.txt")
+    client.set_terminated(run)
+    with network(urlsplit(server).port or 0) as net:
+        answer, busy = net.answer, True
+
+        def refuse(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+            return refusal(503) if busy and "artifacts" in path else answer(method, path, headers, body)
+
+        monkeypatch.setattr(net, "answer", refuse)
+        prepared = prepare(f"mlflow:{net.uri}", f"local:{tmp_path / 'to'}", root=tmp_path / "rc")
+        assert migrate(prepared).failed == 1
+        (entry,) = prepared.manifest.runs.values()
+        assert (entry.state, "cannot be read" in entry.reason) == ("failed", True)
+        busy = False
+        assert migrate(prepared).delivered == 1
+
+    (kept,) = [path for path in (tmp_path / "to" / "blobs").rglob("*") if path.is_file()]
+    assert kept.read_text() == "what it holds"
+
+
+def test_several_readers_leave_a_busy_server_alone(server: str, tmp_path: Path) -> None:
+    """One is told to wait two seconds: none of them asks anything in that time; every run arrives."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(server)
+    experiment = client.create_experiment("theirs")
+    for _ in range(4):
+        run = client.create_run(experiment).info.run_id
+        client.log_metric(run, "loss", 0.5)
+        client.set_terminated(run)
+    asked: list[float] = []
+    with network(urlsplit(server).port or 0) as net:
+        answer = net.answer
+
+        def refuse(method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+            asked.append(time.monotonic())
+            if len(asked) == 20:
+                return refusal(429, Retry_After="2")
+            return answer(method, path, headers, body)
+
+        net.answer = refuse  # type: ignore[method-assign]
+        command = [sys.executable, "-c", "from runcast.cli import main; main()", "migrate"]
+        command += [f"mlflow:{net.uri}", f"local:{tmp_path / 'to'}", "--jobs", "3"]
+        told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert "4 runs brought" in told
+    assert len(asked) > 25
+    later = [moment - asked[19] for moment in asked[20:]]
+    # Requests of the two other readers may have been on their way.
+    assert [moment for moment in later if 0.2 < moment < 1.9] == []
+    assert len([moment for moment in later if moment <= 0.2]) <= 2

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runcast.errors import ConfigError, SourceError
+from runcast.errors import AwayError, ConfigError, SourceError
 from runcast.journal import Blobs
 from runcast.plugins.source import FoundRun, Selection
 from runcast.records import (
@@ -32,6 +32,8 @@ from runcast.records import (
     Trace,
 )
 from runcast.sources.mlflow import MlflowSource
+
+from ...faults.proxy import network, refusal
 
 MS = 1_700_000_000_000
 
@@ -349,8 +351,27 @@ def test_identity_has_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert MlflowSource("./mlruns").identity == f"{tmp_path.resolve()}/mlruns"
 
 
-def test_server_that_is_down() -> None:
-    """It is told at once, without the password."""
-    with pytest.raises(SourceError, match="does not answer") as caught:
+def test_a_server_that_stays_away_is_asked_once_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first question is asked four times; while it is in vain, each further one once."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    with network(9) as net:
+        source = MlflowSource(net.uri)
+        for asked in (4, 5, 6):
+            net.canned.extend([refusal(502)] * 4)
+            with pytest.raises(AwayError, match="too many 502"):
+                list(source.runs(Selection()))
+            assert net.requests == asked
+            net.canned.clear()
+        net.canned.append((200, {}, b"{}"))
+        assert list(source.runs(Selection())) == []
+        net.canned.extend([refusal(502)] * 3 + [(200, {}, b"{}")])
+        assert list(source.runs(Selection())) == []
+        assert net.requests == 6 + 1 + 4
+
+
+def test_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told in few words, without the password."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    with pytest.raises(AwayError, match=r"does not answer \(Connection refused\)") as caught:
         list(MlflowSource("http://u:secret@127.0.0.1:9").runs(Selection()))
     assert "secret" not in str(caught.value)

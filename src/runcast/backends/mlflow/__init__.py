@@ -7,7 +7,8 @@
 - `uploads`: records that go up in calls of their own: `media` (with `images`, `forms`),
   `artifacts`, `models` (with `mlmodel`), `inputs`, `environment`, `traces`.
 - `files`, `residual`: what goes into the run's artifacts, among it what no slot can hold.
-- `runs`, `client`, `uris`, `errors`, `diagnose`: finding the run, talking to the store, its failures.
+- `runs`, `client`, `uris`, `errors`, `diagnose`: finding the run, talking to the store, its failures;
+  `manners`: leaving a busy server alone.
 """
 
 from __future__ import annotations

@@ -92,7 +92,9 @@ class MlflowBackend(Backend):
         run, state = self._run, self._run.state
         self._run_id = entity.info.run_id
         self._params, self._tags = dict(entity.data.params), dict(entity.data.tags)
-        self._sender = Sender(self._client, self._run_id, Cursor(self._tags.get(CURSOR)))
+        database = self._store.kind in ("sqlite", "sql")
+        cursor = Cursor(self._tags.get(CURSOR))
+        self._sender = Sender(self._client, self._run_id, cursor, newest_first=database)
         self._files = Files(self._client, self._run_id, run.folder, run.blob, existed=existed)
         self._residual = Residual(run.folder / "residual.jsonl", int(state.get("residual", 0)))
         self._rows = Rows(run.folder / "rows.jsonl.gz", int(state.get("rows", 0)), state.get("last"))

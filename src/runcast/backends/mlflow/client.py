@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from runcast.backends.mlflow.errors import translate
+from runcast.backends.mlflow.manners import heeding
 from runcast.backends.mlflow.uris import Store
 from runcast.errors import Halt, Retry
 
+PATIENCE = 5.0
 _inside = threading.local()
 _LIBRARIES = r"mlflow\.|sqlalchemy\.|alembic\."
 _DEPRECATIONS = ("ignore", None, DeprecationWarning, re.compile(_LIBRARIES), 0)
@@ -64,13 +66,19 @@ def connect(store: Store, timeout: float) -> Any:
 
 
 @contextlib.contextmanager
-def translated(store: Store) -> Iterator[None]:
-    """Run a block of MLflow calls: silent in this thread, and its failures as delivery errors."""
+def translated(store: Store, patience: float = PATIENCE) -> Iterator[None]:
+    """Run a block of MLflow calls: silent in this thread, and its failures as delivery errors.
+
+    Args:
+        store: which it is about.
+        patience: most seconds that a request waits for its turn at a busy server; else it is `Retry`.
+    """
     _silence()
     before = getattr(_inside, "active", False)
     _inside.active = True
     try:
-        yield
+        with heeding(patience) if store.kind == "http" else contextlib.nullcontext():
+            yield
     except Exception as error:
         delivery = translate(error, store)
         if delivery is error:
@@ -140,5 +148,5 @@ def _probe_sqlite(database: Path) -> None:
             connection.execute("select count(*) from sqlite_master")
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
-                raise Retry(f"{database} is locked") from error
+                raise Retry(f"{database} is locked by another program") from error
             raise Halt(f"{database} is no SQLite database ({error}): correct uri") from error

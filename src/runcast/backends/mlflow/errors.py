@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import errno
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from runcast.backends.mlflow.uris import Store, mask
 from runcast.errors import DeliveryError, Halt, Reject, Retry
+from runcast.hosts import Host, seconds
 
 _AUTH = "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 _BUSY = re.compile(
-    r"locked|deadlock|timeout|timed out|connection|could not|closed|is full|I/O|shutting down|starting up",
+    r"deadlock|timeout|timed out|connection|could not|closed|I/O|shutting down|starting up",
     re.IGNORECASE,
 )
+_PREAMBLE = re.compile(r"\(raised as a result of [^)]*\)")  # of SQLAlchemy's; what it is about comes behind
 _DENIED = re.compile(r"authentication|password|role \S+ does not exist|permission denied|readonly|read-only")
 _NO_DATABASE = re.compile(r"database \S+ does not exist|unknown database|unable to open|not a database")
 _CLASHED = re.compile(r"already exists|duplicate column|duplicate key|no such table|UNIQUE constraint")
+_REFUSED = re.compile(r"too many (429|503) error responses")
+_AWAY = re.compile(
+    r"too many (408|429|50[234]) error responses|Connection(Error|Refused|Reset)|ConnectTimeout|timed out"
+    r"|Connection (refused|reset|aborted)|asked to be left alone"
+)
+_WHY = re.compile(
+    r"(?<=\] )[A-Z][^'\"()<>]+(?=['\")])|too many \d+ error responses|Read timed out|Connection aborted"
+)
 _BAD_URLS = {"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError"}
 _TRANSIENT_FILES = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
@@ -29,8 +40,6 @@ def translate(error: BaseException, store: Store) -> DeliveryError:
         error: what MLflow, its libraries or the operating system raised.
         store: named in the message, without its password.
     """
-    if isinstance(error, DeliveryError):
-        return error
     for number, cause in enumerate(_causes(error)):
         # Deeper in the chain, a failed import is only one of the optional ones that MLflow tries.
         if (number == 0 or not isinstance(cause, ImportError)) and (known := _known(cause, store)):
@@ -39,6 +48,17 @@ def translate(error: BaseException, store: Store) -> DeliveryError:
     if isinstance(code, str):
         return _by_code(code, _status(error), mask(_text(error)), store)
     return Reject(f"MLflow at {store.shown}: {type(error).__name__}: {mask(_text(error))}")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a server did not answer or had too much to do, so that nobody knows what it holds.
+
+    500 is not among it: that is also what MLflow's server says of a file that is gone.
+    """
+    return any(
+        isinstance(cause, (Retry, ConnectionError, TimeoutError)) or _AWAY.search(_text(cause))
+        for cause in _causes(error)
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -51,6 +71,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _known(error: BaseException, store: Store) -> DeliveryError | None:
+    if isinstance(error, DeliveryError):
+        return error
     text = mask(_text(error))
     family = type(error).__module__.partition(".")[0]
     if isinstance(error, ImportError):
@@ -83,7 +105,11 @@ def _missing(error: ImportError, store: Store) -> str:
 
 
 def _sql(text: str, store: Store) -> DeliveryError:
-    short = text.partition("[SQL:")[0].partition("(Background on")[0].strip()
+    short = _PREAMBLE.sub("", text.partition("[SQL:")[0].partition("(Background on")[0]).strip()
+    if "is full" in short:
+        return Retry(f"no room is left for {store.shown} ({short}): free space")
+    if "is locked" in short:
+        return Retry(f"{store.shown} is locked by another program ({short})")
     if _DENIED.search(text):
         return Halt(f"{store.shown} refuses access ({short}): check the user, its password and its rights")
     if _NO_DATABASE.search(text):
@@ -96,14 +122,17 @@ def _sql(text: str, store: Store) -> DeliveryError:
 def _http(error: BaseException, text: str, store: Store) -> DeliveryError | None:
     response = getattr(error, "response", None)
     if response is not None:
-        after = str(getattr(response, "headers", {}).get("Retry-After", ""))
-        wait = float(after) if re.fullmatch(r"\d+(\.\d+)?", after) else None
+        wait = seconds(getattr(response, "headers", {}).get("Retry-After"))
         return _by_status(int(response.status_code), text, store, wait)
     if "CERTIFICATE_VERIFY_FAILED" in text or type(error).__name__ in _BAD_URLS:
         return Halt(
             f"{store.shown} cannot be trusted or is no URL ({text[:300]}): correct uri or certificates"
         )
-    return Retry(f"{store.shown} does not answer ({text[:300]})")
+    if _REFUSED.search(text) and (wait := Host(store.host).wait()):
+        # Heard by `manners`: the error itself has no header.
+        return Retry(f"{store.shown} is too busy and asks for {math.ceil(wait)} s of rest", after=wait)
+    why = _WHY.search(text)
+    return Retry(f"{store.shown} does not answer ({why[0] if why else text[:300]})")
 
 
 def _s3(error: BaseException, text: str) -> DeliveryError | None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import math
 import os
@@ -36,6 +37,8 @@ _MOST_NAMES = 200
 """Names of one ms that are remembered; they are part of the backend's state."""
 _LEVEL = 3
 """Of compression: three times as fast as the default, 10% larger."""
+_BUFFER = 1 << 16
+"""Bytes: gzip's own methods are Python, and slow for a line."""
 
 
 class Rows:
@@ -137,8 +140,9 @@ class Rows:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with (
             os.fdopen(descriptor, "wb") as raw,
-            gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as out,
-            gzip.open(self.path) as lines,
+            gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as packed,
+            io.BufferedWriter(packed, _BUFFER) as out,
+            io.BufferedReader(gzip.open(self.path), _BUFFER) as lines,
         ):
             for text in lines:
                 line = decode(text)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from runcast.backends.mlflow.names import TAG_LIMIT
@@ -21,6 +22,7 @@ CURSOR = "runcast.cursor"
 CALL = 1000
 """Entities in one call, of which at most `SMALL` params and as many tags (MLflow's limits)."""
 SMALL = 100
+_LATE = attrgetter("step", "timestamp")
 
 
 class Cursor:
@@ -81,10 +83,20 @@ def _numbers(text: str | None) -> dict[str, tuple[int, int]]:
 class Sender:
     """Sends plans, in order."""
 
-    def __init__(self, client: Any, run_id: str, cursor: Cursor) -> None:
+    def __init__(self, client: Any, run_id: str, cursor: Cursor, *, newest_first: bool = False) -> None:
+        """
+        Args:
+            client: an ``mlflow.MlflowClient``.
+            run_id: MLflow's.
+            cursor: as the run was found.
+            newest_first: give the points of a call from the last to the first. A database keeps no order of
+                its own, and MLflow writes a metric's latest value once instead of once for each point. A
+                store that keeps lines, such as that of an old server, would show them so.
+        """
         from mlflow.entities import Param, RunTag
 
         self._client, self._run_id, self.cursor = client, run_id, cursor
+        self._newest_first = newest_first
         self._param: Callable[[str, str], Any] = Param
         self._tag: Callable[[str, str], Any] = RunTag
 
@@ -115,6 +127,8 @@ class Sender:
         if metrics or params or tags:
             full = len(metrics) + len(params) + len(tags) == CALL
             everything = {**tags, CURSOR: cursor.text()} if metrics and not full else tags
+            if self._newest_first:  # stable: of two that MLflow holds to be equally late, the first stays it
+                metrics = sorted(metrics, key=_LATE, reverse=True)
             self._client.log_batch(
                 self._run_id,
                 metrics=metrics,

@@ -44,6 +44,14 @@ class Store:
         """The URI without credentials."""
         return mask(self.uri)
 
+    @property
+    def host(self) -> str:
+        """Host and port of a server; "" of anything else."""
+        if self.kind != "http":
+            return ""
+        parts = urlsplit(self.uri)
+        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
     def ref(self, run_id: str, experiment_id: str) -> Ref:
         """Where people look at a run of this store."""
         if page := self.page(experiment_id, f"runs/{run_id}"):

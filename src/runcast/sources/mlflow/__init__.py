@@ -4,6 +4,7 @@
 - ``stored``: what a store holds; read from ``sql`` (through ``database``), ``folder`` or ``client``.
 - ``said`` and ``overlay``: what runcast's own backend kept beside a run that it wrote.
 - ``files``: content, here or far away. ``spool``: sorting. ``registry``: the model registry.
+- ``patience``: how often a server is asked.
 """
 
 from __future__ import annotations

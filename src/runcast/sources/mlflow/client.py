@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from runcast.backends.mlflow.client import prepare, translated
 from runcast.backends.mlflow.runs import RUN_ID
 from runcast.backends.mlflow.uris import Store
-from runcast.errors import ConfigError, Halt, Reject, Retry, SourceError
+from runcast.errors import AwayError, ConfigError, Halt, Reject, Retry, SourceError
+from runcast.hosts import LONGEST
 from runcast.sources.mlflow import files
+from runcast.sources.mlflow.patience import patient
 from runcast.sources.mlflow.registry import RegisteredModel, Version
 from runcast.sources.mlflow.spool import Spool
 from runcast.sources.mlflow.stored import (
@@ -29,8 +30,6 @@ from runcast.sources.mlflow.stored import (
 
 _TIMEOUT = 30.0
 _PAGE = 1000
-_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_TRIES = 3
 _READY = "mlflow: pip install 'runcast[mlflow]'"
 
 
@@ -39,6 +38,8 @@ class ClientReader(Reader):
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._away = False
+        """Whether the last question was in vain; then the next is asked once, and not for every run again."""
         prepare(_TIMEOUT)
         try:
             from mlflow import MlflowClient
@@ -51,11 +52,15 @@ class ClientReader(Reader):
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
-            with _patient(), translated(self._store):
+            with contextlib.nullcontext() if self._away else patient(), translated(self._store, LONGEST):
                 yield
+            self._away = False
         except Halt as error:
             raise ConfigError(str(error)) from None
-        except (Retry, Reject) as error:
+        except Retry as error:
+            self._away = True
+            raise AwayError(str(error)) from None
+        except Reject as error:
             raise SourceError(str(error)) from None
 
     def _pages(self, search: Callable[[str | None], Any]) -> Iterator[Any]:
@@ -289,22 +294,6 @@ class ClientReader(Reader):
                 aliases={alias: int(version) for alias, version in model.aliases.items()},
                 versions=sorted(versions, key=lambda version: version.version),
             )
-
-
-@contextlib.contextmanager
-def _patient() -> Iterator[None]:
-    """MLflow's client asks a busy server again, and heeds its ``Retry-After``; it alone sees that header.
-
-    Only for this block: those who deliver are told of it by the courier, and inherit the environment.
-    """
-    before = os.environ.get(_RETRIES)
-    if before in (None, "0"):  # else the user has said how often
-        os.environ[_RETRIES] = str(_TRIES)
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.environ[_RETRIES] = before
 
 
 def _run(run: Any, experiment: str) -> StoredRun:

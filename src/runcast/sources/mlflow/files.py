@@ -11,16 +11,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from runcast.errors import SourceError
+from runcast.backends.mlflow.errors import is_away
+from runcast.backends.mlflow.manners import heeding
+from runcast.backends.mlflow.uris import mask
+from runcast.errors import AwayError, SourceError
+from runcast.hosts import LONGEST
 from runcast.journal import Blobs
 from runcast.records import FileRef
+from runcast.sources.mlflow.patience import patient
 
 
 class Files(ABC):
     """A tree of files; paths are POSIX and relative.
 
     Raises of every method:
-        OSError, SourceError: a file is gone, or its store does not answer.
+        OSError, SourceError: a file is gone, or its store refuses it.
+        AwayError: its store does not answer.
     """
 
     @abstractmethod
@@ -112,10 +118,12 @@ class RemoteFiles(Files):
 
     def _call(self, function: Any, **arguments: Any) -> Any:
         try:
-            return function(tracking_uri=self._tracking, **arguments)
+            with patient(), heeding(LONGEST):
+                return function(tracking_uri=self._tracking, **arguments)
         except Exception as error:  # each store's library has its own
-            text = " ".join(str(error).split())[:300]
-            raise SourceError(f"files at {self._uri} cannot be read ({text})") from None
+            text = mask(" ".join(str(error).split()))[:300]
+            kind = AwayError if is_away(error) else SourceError
+            raise kind(f"files at {mask(self._uri)} cannot be read ({text})") from None
 
 
 class NoFiles(Files):
