@@ -43,7 +43,7 @@ CAPABILITIES = Capabilities(
     models=native(
         "a logged model of MLflow's flavor, registered with aliases; a state dict alone has no flavor"
     ),
-    inputs=native("dataset inputs; an artifact or model that was used is one, too"),
+    inputs=native("a logged model that is in the same MLflow as one; all else as dataset inputs"),
     environment=mapped("mlflow.source.* tags; the rest and all files in runcast/environment/"),
     system=native("system/..., in MLflow's names and units; the step is the second of the run"),
     traces=native("with the original ids and times; floats that JSON lacks are tagged"),
