@@ -90,6 +90,17 @@ def test_what_has_not_come_is_no_success(toy: Toy, tmp_path: Path) -> None:
     assert (one["ok"], one["points"], one["differences"]) == (True, 10, [])
 
 
+def test_a_page_without_a_comparison_is_no_success(toy: Toy, tmp_path: Path) -> None:
+    """`verify --html` of what was never migrated says so, and writes nothing."""
+    toy.runs_ = {"a": a_run()}
+    result = CliRunner().invoke(
+        build("verify"), ["verify", "toy:shelf", "local:there", "--html", "page.html"]
+    )
+    assert result.exit_code == 2
+    assert "run `runcast migrate` first" in result.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
 def test_a_log_without_a_bar_is_told_too(capsys: pytest.CaptureFixture[str]) -> None:
     """Each trouble once, and how far it is now and then; nothing where a bar says it."""
     clock = FakeClock()

@@ -157,16 +157,18 @@ def _tell(plan: Plan, progress: Progress) -> None:
         )
     for note in progress.notes:
         console.print(output.safe(note))
+    waiting = sum(entry.state == "staged" for entry in entries)
     done = [
         f"{counted(progress.delivered, 'run')} brought",
         f"{progress.unchanged:,} unchanged",
         f"{progress.failed:,} failed",
+        *([f"{waiting:,} not there yet"] if waiting else []),
         *([f"{progress.conflicts:,} left alone"] if progress.conflicts else []),
     ]
     new = f"new: {counted(progress.records, 'record')}, {counted(progress.points, 'point')} among them"
     console.print(f"{', '.join(done)}; {new}")
-    if progress.failed:
-        console.print("the same command tries what failed again, and that alone")
+    if progress.failed or waiting:
+        console.print("the same command goes on with what failed or is not there yet, and with that alone")
     changed = sum(entry.changes > 0 for entry in entries)
     if changed:
         runs = counted(changed, "run")

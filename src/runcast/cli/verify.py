@@ -32,7 +32,7 @@ def verify_command(
         plan = prepare(source, dest)
         selected = migrating.selection(experiment, run, since)
         if html is not None:
-            results = report(plan, selected, html, quiet=json)
+            results = report(plan, selected, html, quiet=json, needed=True)
         else:
             with migrating.counter("comparing", quiet=json) as tell:
                 results = list(verify(plan, selected, tell))
@@ -44,8 +44,14 @@ def verify_command(
         raise typer.Exit(output.FAILED)
 
 
-def report(plan: Plan, selection: Selection, path: Path, *, quiet: bool) -> list[Verified]:
-    """Compare, and write the page; where the destination cannot be read back, without a comparison."""
+def report(
+    plan: Plan, selection: Selection, path: Path, *, quiet: bool, needed: bool = False
+) -> list[Verified]:
+    """Compare, and write the page; where the destination cannot be read back, without a comparison.
+
+    Raises:
+        UsageError: there is no comparison, and it is `needed`.
+    """
     from runcast.migrate.ids import put
     from runcast.migrate.page import render
     from runcast.migrate.sketch import Sketches
@@ -55,6 +61,8 @@ def report(plan: Plan, selection: Selection, path: Path, *, quiet: bool) -> list
         with migrating.counter("comparing", quiet=quiet) as tell:
             results = list(verify(plan, selection, tell, sketches.watch))
     except UsageError as error:
+        if needed:
+            raise
         typer.echo(f"the report has no comparison: {error}", err=True)
     put(path, render(plan, results, sketches).encode("utf-8", "backslashreplace"))
     return results

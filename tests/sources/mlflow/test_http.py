@@ -86,6 +86,12 @@ def test_a_server(server: str, tmp_path: Path) -> None:
     blobs = Blobs(tmp_path / "read")
 
     found = {run.name: list(source.read(run, blobs)) for run in source.runs(Selection())}
+    id_, nowhere = run.info.run_id, "f" * 32
+    assert [r.name for r in source.runs(Selection(runs=(nowhere, id_)))] == ["plain"]
+    assert list(source.runs(Selection(runs=(id_,), experiment="other"))) == []
+    assert list(source.runs(Selection(runs=("../no id",)))) == []
+    client.delete_run(id_)
+    assert list(source.runs(Selection(runs=(id_,)))) == []
     source.close()
 
     said, back = Content.of(courier.records), Content.of(found["sgd"])
