@@ -362,11 +362,12 @@ def test_a_server_that_stays_away_is_asked_once_a_run(monkeypatch: pytest.Monkey
                 list(source.runs(Selection()))
             assert net.requests == asked
             net.canned.clear()
-        net.canned.append((200, {}, b"{}"))
+        nothing = (200, {}, b"{}")
+        net.canned.extend([nothing] * 2)  # experiments are asked for twice
         assert list(source.runs(Selection())) == []
-        net.canned.extend([refusal(502)] * 3 + [(200, {}, b"{}")])
+        net.canned.extend([refusal(502)] * 3 + [nothing] * 2)
         assert list(source.runs(Selection())) == []
-        assert net.requests == 6 + 1 + 4
+        assert net.requests == 6 + 2 + 5
 
 
 def test_server_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
