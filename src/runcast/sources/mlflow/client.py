@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -50,7 +49,7 @@ class ClientReader(Reader):
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
-            with _patience, translated(self._store):
+            with _patient(), translated(self._store):
                 yield
         except Halt as error:
             raise ConfigError(str(error)) from None
@@ -255,34 +254,20 @@ class ClientReader(Reader):
             )
 
 
-class _Patience:
+@contextlib.contextmanager
+def _patient() -> Iterator[None]:
     """MLflow's client asks a busy server again, and heeds its ``Retry-After``; it alone sees that header.
 
-    Only while any thread is in such a block: those who deliver are told of a busy server by the courier, and
-    inherit the environment.
+    Only for this block: those who deliver are told of it by the courier, and inherit the environment.
     """
-
-    def __init__(self) -> None:
-        self._gate = threading.Lock()
-        self._inside = 0
-        self._before: str | None = None
-
-    def __enter__(self) -> None:
-        with self._gate:
-            self._inside += 1
-            if self._inside == 1:
-                self._before = os.environ.get(_RETRIES)
-                if self._before in (None, "0"):  # else the user has said how often
-                    os.environ[_RETRIES] = str(_TRIES)
-
-    def __exit__(self, *_: object) -> None:
-        with self._gate:
-            self._inside -= 1
-            if self._inside == 0 and self._before is not None:
-                os.environ[_RETRIES] = self._before
-
-
-_patience = _Patience()
+    before = os.environ.get(_RETRIES)
+    if before in (None, "0"):  # else the user has said how often
+        os.environ[_RETRIES] = str(_TRIES)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[_RETRIES] = before
 
 
 def _run(run: Any, experiment: str) -> StoredRun:
