@@ -163,10 +163,13 @@ def test_a_process_ends_while_threads_wait_for_a_server(tmp_path: Path) -> None:
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
     )
     with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "asked\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 7
+        try:
+            assert process.stdout is not None
+            assert [process.stdout.readline() for _ in range(2)] == ["asked\n"] * 2
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 7
+        finally:
+            process.kill()
 
 
 _HUNG = """
@@ -180,7 +183,7 @@ class Hung(Source):
     def runs(self, selection):
         yield from (FoundRun(id=x, experiment="e", name=x) for x in "ab")
     def read(self, run, blobs):
-        print("asked", flush=True)
+        print("asked\\n", end="", flush=True)
         threading.Event().wait()
 
 known = address.source_class
