@@ -12,7 +12,7 @@ from runcast.plugins.capabilities import (
 )
 from runcast.plugins.description import Description
 from runcast.plugins.hookspecs import hookimpl
-from runcast.receipts import Change, Receipt, Ref
+from runcast.receipts import Change, Made, Receipt, Ref
 
 __all__ = [
     "Backend",
@@ -20,6 +20,7 @@ __all__ = [
     "Change",
     "Description",
     "Finding",
+    "Made",
     "OpenRun",
     "Options",
     "Receipt",
