@@ -140,6 +140,16 @@ def test_the_fast_path_says_what_the_slow_path_says(record: Metrics) -> None:
     assert same(codec.decode(slow), record)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(RECORDS[Metrics] | RECORDS[Params], max_size=4) | st.lists(RECORDS[Metrics], max_size=4))
+def test_many_records_are_spelled_as_each_of_them(some: list[Any]) -> None:
+    """And read as each of them, where the fast way reads them at all."""
+    spelled = [codec.encode(record) for record in some]
+    assert codec.encode_many(some) == spelled
+    read = codec.decode_many(spelled)
+    assert read is None or repr(read) == repr([codec.decode(payload) for payload in spelled])
+
+
 def test_json_never_holds_a_number_that_json_lacks() -> None:
     """NaN and the infinities are tagged, never ``null`` and never a bare token."""
     payload = codec.encode(Metrics(time=1, step=2, values={"a": math.nan, "b": math.inf, "c": -math.inf}))

@@ -12,9 +12,10 @@ import pytest
 from runcast import codec
 from runcast.courier.delivery import Delivery
 from runcast.courier.folder import DeliveryFolder, DeliveryStatus
+from runcast.courier.lane import Lane
 from runcast.errors import Reject
 from runcast.journal import JournalWriter
-from runcast.plugins import Backend, Capabilities, OpenRun, Receipt, Ref
+from runcast.plugins import Backend, Capabilities, Made, OpenRun, Receipt, Ref
 from runcast.records import Metrics, Record, RunStarted
 
 from .lane_world import RUN, World, backend_of
@@ -174,3 +175,16 @@ def test_a_masked_secret_is_never_sent(world: World) -> None:
 
     assert "set RUNCAST_SCRIPTED__URI" in world.folder.load_status().error
     assert world.tracker.opened == []
+
+
+def test_what_a_plugin_says_that_it_made_is_kept_once(tmp_path: Path) -> None:
+    """Ids that a tracker gave, told with every batch, as a plugin may."""
+    world = World(tmp_path)
+    made = Made(what="artifact", key="weights", id="acme-7", source="old-3", url="http://acme/7")
+    kind = mistaken(deliver=lambda self, batch: Receipt(made=[made]))
+    lane = Lane(world.layout, RUN, "scripted", lambda: kind(kind.Options()), clock=lambda: world.now)
+    for step in range(3):
+        world.metrics(step)
+        assert lane.step() == "progress"
+    assert world.folder.load_made() == [made]
+    lane.close()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from runcast.errors import ConfigError, SourceError
 from runcast.journal import Blobs, Layout
 from runcast.journal.reader import read_run
 from runcast.migrate import address, migrate, prepare
+from runcast.migrate.contract import plan as foresee
 from runcast.migrate.readers import connected
 from runcast.migrate.verify import verify
 from runcast.plugins.source import FoundRun, Selection, Source
@@ -83,6 +84,76 @@ def test_threads_read_from_a_server(toy: Toy, monkeypatch: pytest.MonkeyPatch) -
     assert len(Slow.made) == 1 + 4  # this process's own, which lists them, and the threads'
 
 
+class Shut(Source):
+    """A server with twenty runs and so many connections; once one is closed, nobody should read any more."""
+
+    name: ClassVar[str] = "shut"
+    closing = threading.Event()
+    late = threading.Event()
+    most: ClassVar[int] = 100
+    made: ClassVar[list[Shut]] = []
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        if len(self.made) >= self.most:
+            raise SourceError("no more connections")
+        self.made.append(self)
+
+    @property
+    def identity(self) -> str:
+        return "shut"
+
+    @property
+    def is_remote(self) -> bool:
+        return True
+
+    def runs(self, selection: Selection) -> Iterator[FoundRun]:
+        yield from (FoundRun(id=str(n), experiment="e", name=str(n), version="1") for n in range(20))
+
+    def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
+        if self.closing.is_set():
+            self.late.set()
+        elif run.id != "0":
+            self.closing.wait(timeout=60)
+        yield from a_run(run.id, points=1)
+
+    def close(self) -> None:
+        self.closing.set()
+        self.late.wait(timeout=0.3)
+
+
+@pytest.fixture
+def shut(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> type[Shut]:
+    """`Shut`, anew, at the address ``shut:x``."""
+    known = address.source_class
+    monkeypatch.setattr(address, "source_class", lambda name: Shut if name == "shut" else known(name))
+    monkeypatch.setattr(Shut, "made", [])
+    monkeypatch.setattr(Shut, "closing", threading.Event())
+    monkeypatch.setattr(Shut, "late", threading.Event())
+    return Shut
+
+
+def test_a_plan_that_is_left_half_way_reads_no_further(shut: type[Shut]) -> None:
+    """No thread begins with another run when its connection is about to be closed."""
+    foreseen = foresee(prepare("shut:x", "local:there"))
+    assert isinstance(foreseen, Generator)
+    assert next(foreseen).id == "0"
+    foreseen.close()
+    assert shut.closing.is_set()
+    assert not shut.late.is_set()
+
+
+def test_a_thread_that_cannot_connect(shut: type[Shut], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its runs are told as such, by plan and by verify; the others come through."""
+    shut.closing.set()
+    plan = prepare("shut:x", "local:there")
+    assert migrate(plan, jobs=1).delivered == 20
+    monkeypatch.setattr(Shut, "most", len(shut.made))
+    foreseen = [each for each in foresee(plan) if each.kind == "run"]
+    assert {(each.state, each.problem) for each in foreseen} == {("unreadable", "no more connections")}
+    assert {each.problem for each in verify(plan)} == {"no more connections"}
+
+
 def test_a_process_ends_while_threads_wait_for_a_server(tmp_path: Path) -> None:
     """Ctrl-C ends it, though a server does not answer."""
     script = tmp_path / "script.py"
@@ -92,10 +163,13 @@ def test_a_process_ends_while_threads_wait_for_a_server(tmp_path: Path) -> None:
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
     )
     with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "asked\n"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 7
+        try:
+            assert process.stdout is not None
+            assert [process.stdout.readline() for _ in range(2)] == ["asked\n"] * 2
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 7
+        finally:
+            process.kill()
 
 
 _HUNG = """
@@ -109,7 +183,7 @@ class Hung(Source):
     def runs(self, selection):
         yield from (FoundRun(id=x, experiment="e", name=x) for x in "ab")
     def read(self, run, blobs):
-        print("asked", flush=True)
+        print("asked\\n", end="", flush=True)
         threading.Event().wait()
 
 known = address.source_class

@@ -103,10 +103,11 @@ def plan(
     tell(0, len(found))
     with contextlib.closing(Reader(prepared.source, prepared.where)) as source:
         remote = prepared.source.is_remote
-        foreseen = each(lambda run: _foresee(prepared, source.here(), run), found, remote=remote)
-        for number, result in enumerate(foreseen, 1):
-            yield result
-            tell(number, len(found))
+        foreseen = each(lambda run: _foresee(prepared, source.here, run), found, remote=remote)
+        with contextlib.closing(foreseen):
+            for number, result in enumerate(foreseen, 1):
+                yield result
+                tell(number, len(found))
     yield from _models(prepared)
 
 
@@ -134,7 +135,7 @@ def _models(prepared: Plan) -> Iterator[Foreseen]:
         )  # fmt: skip
 
 
-def _foresee(prepared: Plan, source: Source, run: FoundRun) -> Foreseen:
+def _foresee(prepared: Plan, source: Callable[[], Source], run: FoundRun) -> Foreseen:
     entry = prepared.manifest.runs.get(run.id)
     state: State = "new"
     if entry is not None and entry.state != "removed":
@@ -143,7 +144,7 @@ def _foresee(prepared: Plan, source: Source, run: FoundRun) -> Foreseen:
     foreseen = Foreseen(id=run.id, experiment=run.experiment, name=run.name, state=state, problem=run.problem)
     blobs, features, kinds = Uncopied(), Features(), Counter[str]()
     try:
-        for record in source.read(run, blobs):
+        for record in source().read(run, blobs):
             features.take(record)
             _count(kinds, foreseen, record)
     except (RuncastError, OSError) as error:

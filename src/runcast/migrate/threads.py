@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
+from runcast.errors import SourceError
 from runcast.migrate import address
 from runcast.plugins.source import Source
+from runcast.redact import redact_text
 
 REMOTE = 8
 """Runs that are read from a server at once; most of the time of each is waiting."""
@@ -75,29 +77,50 @@ class Reader:
 
     def __init__(self, source: Source, where: str) -> None:
         self._where = where
+        self._own = source
         self._all = {threading.get_ident(): source}
+        self._is_closed = False
         self._gate = threading.Lock()
 
     def here(self) -> Source:
-        """The calling thread's source."""
+        """The calling thread's source.
+
+        Raises:
+            UsageError: as `runcast.migrate.address.source`.
+            SourceError: it is closed: nobody wants what this thread would read.
+        """
         with self._gate:
-            if threading.get_ident() not in self._all:
-                self._all[threading.get_ident()] = address.source(self._where)
-            return self._all[threading.get_ident()]
+            source = self._all.get(threading.get_ident())
+            if source is None:
+                source = self._all[threading.get_ident()] = address.source(self._where)
+        if self._is_closed:
+            if source is not self._own:
+                source.close()
+            raise SourceError(f"reading {redact_text(self._where)} was given up")
+        return source
 
     def close(self) -> None:
-        """Close those of the other threads."""
-        for source in list(self._all.values())[1:]:
-            source.close()
+        """Close those of the other threads, under a thread that still reads too; waits for none of them."""
+        self._is_closed = True  # whoever gets in after this closes its own
+        with contextlib.ExitStack() as stack:
+            for source in list(self._all.values()):
+                if source is not self._own:
+                    stack.callback(source.close)
 
 
-def each(call: Callable[[_Item], _Result], items: Iterable[_Item], *, remote: bool) -> Iterator[_Result]:
-    """`call` of each item in turn; where a server is asked, of `REMOTE` at once, given in the same order."""
+def each(
+    call: Callable[[_Item], _Result], items: Iterable[_Item], *, remote: bool
+) -> Generator[_Result, None, None]:
+    """`call` of each item in turn; where a server is asked, of `REMOTE` at once, given in the same order.
+
+    Closed before its end, it begins no further call, and does not wait for those that run.
+    """
     if not remote:
         yield from map(call, items)
         return
-    with contextlib.ExitStack() as stack:
-        pool = Threads(REMOTE)
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+    pool = Threads(REMOTE)
+    try:
         for future in [pool.submit(call, item) for item in items]:
             yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

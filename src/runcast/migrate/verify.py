@@ -19,7 +19,7 @@ from runcast.migrate.manifest import RunEntry
 from runcast.migrate.models_compared import ComparedModel, compared
 from runcast.migrate.target import reading
 from runcast.migrate.threads import Reader, each
-from runcast.plugins.source import FoundRun, Selection, Source
+from runcast.plugins.source import FoundRun, Selection
 from runcast.records import Metrics, Record, System
 
 EXAMPLES = 3
@@ -112,13 +112,14 @@ def verify(
             def compare(run: FoundRun) -> Verified | None:
                 if run.id not in entries:
                     return _absent(run, plan.manifest.runs.get(run.id))
-                return _verify(run, entries[run.id], source.here(), goal.here(), there, watch)
+                return _verify(run, entries[run.id], source, goal, there, watch)
 
             remote = plan.source.is_remote or target.source.is_remote
-            for number, result in enumerate(each(compare, here, remote=remote), 1):
-                if result is not None:
-                    yield result
-                tell(number, len(here))
+            with contextlib.closing(each(compare, here, remote=remote)) as verified:
+                for number, result in enumerate(verified, 1):
+                    if result is not None:
+                        yield result
+                    tell(number, len(here))
         if selection in (None, Selection()):
             for model in compared(plan, target.source):
                 yield _registered(model)
@@ -148,8 +149,8 @@ def _registered(model: ComparedModel) -> Verified:
 def _verify(
     run: FoundRun,
     entry: RunEntry,
-    source: Source,
-    target: Source,
+    source: Reader,
+    goal: Reader,
     there: dict[str, FoundRun],
     watch: Watch,
 ) -> Verified:
@@ -161,8 +162,8 @@ def _verify(
         return result
     blobs = Uncopied()
     try:
-        ours = Content.of(watch(run.id, "source", source.read(run, blobs)))
-        theirs = Content.of(watch(run.id, "target", target.read(found, blobs)))
+        ours = Content.of(watch(run.id, "source", source.here().read(run, blobs)))
+        theirs = Content.of(watch(run.id, "target", goal.here().read(found, blobs)))
     except (RuncastError, OSError) as error:
         result.problem = str(error)
         return result
@@ -176,7 +177,7 @@ def _verify(
     wrong = {d.name for d in result.differences if d.what in ("metric", "system")}
     if wrong:
         with contextlib.suppress(RuncastError, OSError):
-            _exemplify(result, source.read(run, blobs), target.read(found, blobs), wrong)
+            _exemplify(result, source.here().read(run, blobs), goal.here().read(found, blobs), wrong)
     return result
 
 

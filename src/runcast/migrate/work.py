@@ -72,13 +72,14 @@ def _source(where: str) -> Source:
 
 
 def forget() -> None:
-    """Let go of what this process holds open."""
-    for source in _sources.values():
-        source.close()
-    for lock in _locks.values():
-        lock.release()
+    """Let go of what this process holds open, under a thread that still reads too; waits for none of them."""
+    sources, locks = list(_sources.values()), list(_locks.values())
     _sources.clear()
     _locks.clear()
+    for source in sources:
+        source.close()
+    for lock in locks:
+        lock.release()
 
 
 def counting(read: Any, stop: Any) -> Callable[[int], None]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 from pydantic import BaseModel
@@ -44,9 +44,6 @@ _TABOO = frozenset(
 )
 _HOOKS: dict[str, type[Any]] = {"backends": Backend, "sources": Source, "registries": Registry}
 _LONGEST = 300  # characters of a plugin's own error
-
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wandb_delivery import START, Delivery, finished, metrics
 
-from runcast.errors import Halt
+from runcast.errors import Halt, Retry
 from runcast.formats import wandb_log
 from runcast.journal import Blobs
 from runcast.plugins.source import Selection
@@ -156,6 +156,24 @@ def test_the_last_of_several_ends_counts(delivery: Delivery) -> None:
     delivery.deliver([finished("killed")])
     exits = [record["exit"] for record in delivery.inspect() if record["type"] == "exit"]
     assert exits == [{"exit_code": 255, "runtime": 60}]
+
+
+def test_an_odd_answer_is_not_the_records_fault(delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong with the server behind the file has the delivery begin anew: no row comes twice."""
+
+    def odd(self: object) -> None:
+        raise KeyError("orgEntity")
+
+    said = [delivery.started, metrics(0, loss=1.0), metrics(1, loss=2.0), finished()]
+    with monkeypatch.context() as patch:
+        patch.setattr("runcast.backends.wandb.backend.WandbBackend._carry", odd)
+        backend = delivery.open()
+        patch.setattr(backend, "_online", True)
+        with pytest.raises(Retry, match=r"answers what it should not: KeyError.*orgEntity"):
+            backend.deliver(said)
+        backend.close()
+    delivery.deliver(said)
+    assert [row["_step"] for row in delivery.rows()] == [0, 1]
 
 
 def test_someone_elses_file_is_left_alone(delivery: Delivery) -> None:

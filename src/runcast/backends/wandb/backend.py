@@ -116,9 +116,16 @@ class WandbBackend(Backend):
             raise
         made = [numbered.offline(one) for one in kept]
         if self._online:
-            self._carry()
-            changes += self._register()
-            made = self._numbered()
+            try:
+                self._carry()
+                changes += self._register()
+                made = self._numbered()
+            except (Retry, Halt, OSError, MemoryError):
+                raise
+            except Exception as error:
+                # The records are in the file; as their fault they would come again, in halves, behind it.
+                found = f"{type(error).__name__}: {error}"
+                raise Retry(f"wandb: {self.options.base_url} answers what it should not: {found}") from error
         return Receipt(list(dict.fromkeys(changes)), made)
 
     def close(self) -> None:

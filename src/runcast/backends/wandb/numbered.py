@@ -62,8 +62,11 @@ def _asked(options: WandbOptions, chunk: list[dict[str, str]]) -> list[Made]:
     for (one, _), about in zip(known, answers, strict=True):
         if not about or about.get("versionIndex") is None:
             continue
-        sequence, kind = about["artifactSequence"], about["artifactType"]["name"]
-        entity, project = sequence["project"]["entityName"], sequence["project"]["name"]
+        try:
+            sequence, kind = about["artifactSequence"], about["artifactType"]["name"]
+            entity, project = sequence["project"]["entityName"], sequence["project"]["name"]
+        except (KeyError, TypeError):  # deleted meanwhile
+            continue
         version = f"v{about['versionIndex']}"
         path = "/".join(
             quote(part, safe="") for part in (entity, project, "artifacts", kind, sequence["name"], version)

@@ -126,8 +126,9 @@ class Rows:
             at, end = end, end + len(values)
             part = texts[at:end]
             exact: dict[str, str] = {}
+            names = list(values) if whole < end else []
             while whole < end:
-                exact[list(values)[whole - at]] = texts[whole].decode()
+                exact[names[whole - at]] = texts[whole].decode()
                 whole = next(wholes, len(texts))
             is_common = not axes or axes.keys().isdisjoint(values)
             if is_common and last < step <= LARGEST:

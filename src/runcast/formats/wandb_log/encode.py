@@ -49,44 +49,47 @@ def histories(num: int, rows: Iterable[Row]) -> Iterator[bytes]:
         rows: what they say.
     """
     names: tuple[str, ...] | None = None
-    heads: list[list[Any]] = []
+    heads: list[_Heads] = []
     for number_, (step, keys, texts, is_plain) in enumerate(rows, num):
         if keys != names:
             names, heads = keys, _row(keys)
-        try:
-            items = (
-                [head[len(text)] + text for head, text in zip(heads, texts, strict=True)] if is_plain else []
-            )
-        except (IndexError, TypeError):  # a text that is long, or of a size that is new
-            items = []
-        if not items:
-            items = [_item(key, text) for key, text in zip(keys, texts, strict=True)]
+        if is_plain:
+            items = [head[len(text)] + text for head, text in zip(heads, texts, strict=True)]
+        else:
+            items = [_item(*each) for each in zip(keys, texts, heads, strict=True)]
         at = varint(step)
         items += _STEPS[len(at)], at
         row = b"".join(items)
         yield b"".join((_NUM, varint(number_), _HISTORY_TAG, varint(len(row)), row))
 
 
-def _item(key: str, text: bytes) -> bytes:
+class _Heads(dict[int, bytes]):
+    """What stands before a text of so many bytes; a run has the same few sizes in every row."""
+
+    def __init__(self, before: bytes) -> None:
+        self._before = before
+
+    def __missing__(self, size: int) -> bytes:
+        before = self._before + varint(size)
+        head = varint(1 << 3 | 2) + varint(len(before) + size) + before
+        if size < _LONG:
+            self[size] = head
+        return head
+
+
+def _item(key: str, text: bytes, heads: _Heads) -> bytes:
     if text[:1] == b"{":
         return b"".join([data(1, item) for item in _leaves((key,), json.loads(text))])
-    size, heads = len(text), _heads(key)
-    before = _key(key) + varint(size)
-    head = varint(1 << 3 | 2) + varint(len(before) + size) + before
-    if size < _LONG:
-        heads += [None] * (size + 1 - len(heads))
-        heads[size] = head
-    return head + text
+    return heads[len(text)] + text
 
 
 @lru_cache(maxsize=4096)
-def _heads(key: str) -> list[Any]:
-    """What stands before a text of so many bytes; None, or less, for sizes that have not come yet."""
-    return []
+def _heads(key: str) -> _Heads:
+    return _Heads(_key(key))
 
 
 @lru_cache(maxsize=64)
-def _row(keys: tuple[str, ...]) -> list[list[Any]]:
+def _row(keys: tuple[str, ...]) -> list[_Heads]:
     return [_heads(key) for key in keys]
 
 
