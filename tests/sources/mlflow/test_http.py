@@ -216,3 +216,53 @@ def test_several_readers_leave_a_busy_server_alone(server: str, tmp_path: Path) 
     # Requests of the two other readers may have been on their way.
     assert [moment for moment in later if 0.2 < moment < 1.9] == []
     assert len([moment for moment in later if moment <= 0.2]) <= 2
+
+
+def test_patience_with_servers_ends_with_the_last_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads ask at once: who is done first takes no patience from the other, and none is left over."""
+    variable = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    monkeypatch.setenv(variable, "0")
+    asked, done = threading.Event(), threading.Event()
+    then: list[str] = []
+
+    class First(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.wait()
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_GET = do_POST
+
+        def wait(self) -> None:
+            asked.wait(timeout=30)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    class Second(First):
+        def wait(self) -> None:
+            asked.set()
+            done.wait(timeout=30)
+            then.append(os.environ[variable])
+
+    def read(server: http.server.ThreadingHTTPServer) -> None:
+        source = MlflowSource(f"http://127.0.0.1:{server.server_address[1]}")
+        assert list(source.runs(Selection())) == []
+        source.close()
+
+    with contextlib.ExitStack() as stack:
+        readers = []
+        for handler in (First, Second):
+            server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            readers.append(threading.Thread(target=read, args=(server,)))
+            readers[-1].start()
+        readers[0].join()
+        done.set()
+        readers[1].join()
+    assert set(then) == {"3"}
+    assert os.environ[variable] == "0"

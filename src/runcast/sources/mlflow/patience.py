@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+import threading
+from contextlib import AbstractContextManager
 
 _QUESTION = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -13,22 +13,43 @@ _QUESTION = {
 }
 
 
-@contextlib.contextmanager
-def patient() -> Iterator[None]:
+class _Patience:
+    """What the environment says while some thread is inside."""
+
+    def __init__(self) -> None:
+        self._gate = threading.Lock()
+        self._inside = 0
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        with self._gate:
+            self._inside += 1
+            if self._inside > 1:
+                return
+            self._before = {name: os.environ.get(name) for name in _QUESTION}
+            for name, value in _QUESTION.items():
+                if self._before[name] in (None, "0"):  # else the user has said it
+                    os.environ[name] = value
+
+    def __exit__(self, *_: object) -> None:
+        with self._gate:
+            self._inside -= 1
+            if self._inside:
+                return
+            for name, was in self._before.items():
+                if was is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = was
+
+
+_patience = _Patience()
+
+
+def patient() -> AbstractContextManager[None]:
     """Questions of this block are asked again where the server is away or busy.
 
-    Only for this block: those who deliver inherit the environment, and are told by the courier when to
-    try again.
+    Only while some thread is in such a block: those who deliver inherit the environment, and are told by the
+    courier when to try again.
     """
-    before = {name: os.environ.get(name) for name in _QUESTION}
-    for name, value in _QUESTION.items():
-        if before[name] in (None, "0"):  # else the user has said it
-            os.environ[name] = value
-    try:
-        yield
-    finally:
-        for name, was in before.items():
-            if was is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = was
+    return _patience
