@@ -25,6 +25,7 @@ from runcast.records import Metrics, Record, RunFinished, RunStarted
 
 PER_RECORD = 10
 MANY, LONG = 1_000_000, 10_000_000
+FEW, SMALL = 20, 300
 SIZES = {
     "local → wandb": (100_000, 1_000_000),
     "tensorboard → wandb": (100_000, 1_000_000),
@@ -39,7 +40,7 @@ _HERE = "benchmarks.migration:"
 
 
 class Made(Source):
-    """One run of as many points as the address says, made on the way."""
+    """Runs, made on the way; the address: how many points one has, and how many there are after an ``x``."""
 
     name = "made"
 
@@ -49,37 +50,38 @@ class Made(Source):
         return self.address
 
     def runs(self, selection: Selection) -> Iterator[FoundRun]:
-        """The one run."""
-        yield FoundRun(id="long", experiment="bench", name="long")
+        """Each run."""
+        for number in range(int(self.address.partition("x")[2] or 1)):
+            yield FoundRun(id=f"run{number}", experiment="bench", name=f"run {number}")
 
     def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
         """Ten values a record, a step each 10 ms."""
         now = 1_700_000_000_000_000_000
-        yield RunStarted(time=now, run="", experiment="bench", name="long", origin={"tracker": "made"})
+        yield RunStarted(time=now, run="", experiment="bench", name=run.name, origin={"tracker": "made"})
         names = [f"train/metric{i}" for i in range(PER_RECORD)]
-        for step in range(int(self.address) // PER_RECORD):
+        for step in range(int(self.address.partition("x")[0]) // PER_RECORD):
             values = {name: step * 0.37 + i for i, name in enumerate(names)}
             yield Metrics(time=now + step * 10_000_000, step=step, values=values)
         yield RunFinished(time=now + 1, status="finished")
 
 
-def staged(points: int, times: int, root: str = "rc") -> tuple[float, float]:
-    """Points a CPU second into a journal, the last of `times` readings; and the most MB of memory."""
-    layout, source = Layout(root), Made(str(points))
+def staged(points: int, times: int, root: str = "rc", runs: int = 1) -> tuple[float, float]:
+    """Points a CPU second into journals, the last of `times` readings; and the most MB of memory."""
+    layout, source = Layout(root), Made(f"{points}x{runs}")
     lock = ProcessLock(layout.alive)
-    (run,) = source.runs(Selection())
     for _ in range(times):
         began = time.process_time()
-        stage(layout, source, run, process=lock.name)
+        for run in source.runs(Selection()):
+            stage(layout, source, run, process=lock.name)
         took = time.process_time() - began
     lock.release()
-    return points / took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return points * runs / took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def carried(source: str, dest: str) -> int:
-    """Migrate one run; gives its points."""
+    """Migrate every run; gives their points."""
     progress = migrate(plan := prepare(source, dest, root=Path("rc").absolute()))
-    if progress.delivered != 1:
+    if progress.delivered != progress.runs:
         raise RuntimeError(str(plan.manifest))
     return progress.points
 
@@ -152,11 +154,22 @@ def _against(pair: str, base: str) -> Iterator[Row]:
         )
 
 
+def _small(base: str) -> Iterator[Row]:
+    """A team's history: many runs of a few points each."""
+    isolated(_HERE + "staged", FEW, 1, f"{base}/small", SMALL)
+    for dest in (*DESTS.values(), "local:there"):
+        each = cpu(_HERE + "carried", f"local:{base}/small", dest) / SMALL
+        yield Row(
+            f"{SMALL} runs of {FEW} points, local → {dest.partition(':')[0]}", f"{each * 1e3:.0f} ms a run"
+        )
+
+
 def rows() -> Iterator[Row]:
     """Lines of the table."""
     with tempfile.TemporaryDirectory() as base:
         for pair in SIZES:
             yield from _against(pair, base)
+        yield from _small(base)
     again, _ = isolated(_HERE + "staged", MANY, 2)
     yield Row("a source read again, nothing new, 1 M points", f"{again:,.0f} points per CPU second")
     rate, memory = isolated(_HERE + "staged", LONG, 1)
