@@ -35,7 +35,7 @@ def through_backend(name: str, options: dict[str, Any]) -> float:
     from runcast.records import RunStarted
 
     records = _records()
-    state = Path("state")
+    state = Path("state").absolute()
     state.mkdir()
     kind = backend_class(name)
     backend = kind(kind.Options.model_validate(options))

@@ -183,7 +183,7 @@ class Lane:
         self._context = OpenRun(
             id=self.run,
             started=started,
-            folder=self.folder.state_folder(),
+            folder=self.folder.state_folder().absolute(),
             blobs=self._layout.blobs.absolute(),
             state=copy.deepcopy(cursor.state),
             parent=parent,
