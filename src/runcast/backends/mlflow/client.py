@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runcast.backends.mlflow import fresh
 from runcast.backends.mlflow.errors import translate
 from runcast.backends.mlflow.manners import heeding
 from runcast.backends.mlflow.uris import Store
@@ -56,13 +57,19 @@ def connect(store: Store, timeout: float) -> Any:
         from mlflow import MlflowClient
 
         _silence()  # the import has just set up MLflow's handlers
-        with _initialising(store):
-            _probe(store, timeout)
+
+        def opened(uri: str) -> Any:
             # A registry URI of its own spares MLflow the search for one.
-            client = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             if store.kind != "http":
                 client.search_experiments(max_results=1)  # creates the tables
-        return client
+            return client
+
+        with _initialising(store):
+            if store.database is not None and os.access(store.database.parent, os.W_OK):
+                fresh.make(store.database, store.uri, opened)
+            _probe(store, timeout)
+            return opened(store.uri)
 
 
 @contextlib.contextmanager
