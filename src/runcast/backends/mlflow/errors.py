@@ -112,9 +112,7 @@ def _sql(text: str, store: Store) -> DeliveryError:
         return Retry(f"{store.shown} is locked by another program ({short})")
     if "duplicate column" in short:
         mend = "where that lasts, and no run is in it, remove it"
-        return Retry(
-            f"{store.shown} is just being made, or was left half made by one that died: {mend}"
-        )
+        return Retry(f"{store.shown} is just being made, or was left half made by one that died: {mend}")
     if _DENIED.search(text):
         return Halt(f"{store.shown} refuses access ({short}): check the user, its password and its rights")
     if _NO_DATABASE.search(text):
