@@ -50,7 +50,8 @@ class Database:
 
             with self._engine.connect() as connection:
                 streamed = connection.execution_options(stream_results=True, yield_per=_CHUNK)
-                yield from streamed.execute(sqlalchemy.text(query), parameters)
+                with contextlib.closing(streamed.execute(sqlalchemy.text(query), parameters)) as found:
+                    yield from found
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

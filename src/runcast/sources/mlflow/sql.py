@@ -231,8 +231,9 @@ class SqlReader(Reader):
         if "logged_models" not in self._tables:
             return None
         query = "select source_run_id, experiment_id from logged_models where model_id = :id"
-        rows = self._database.rows(query, id=model)
-        return next((run or f"{OUTSIDE}{number}" for run, number in rows), None)
+        for run, number in list(self._database.rows(query, id=model)):
+            return str(run or f"{OUTSIDE}{number}")
+        return None
 
     def traces(self, run: StoredRun) -> Iterator[StoredTrace]:
         """See `Reader.traces`."""
