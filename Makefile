@@ -46,7 +46,7 @@ $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt plugins/run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]" -e plugins/runcast-csv
 	touch $@
 
-# Kills a hundred migrations at random points: about half an hour.
+# Kills a hundred migrations at random points: about five minutes.
 soak-migrate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.migrate.killing 100
 

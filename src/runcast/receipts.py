@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -52,6 +52,11 @@ class Made(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     id: str
     source: str = ""
     url: str = ""
+
+
+def former_id(origin: dict[str, Any]) -> str:
+    """The id that a thing had in the tracker that it was brought from, by a record's `origin`; else ""."""
+    return str(origin.get("id") or "")
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -41,6 +43,11 @@ def shorten(text: str, most: int) -> str:
 def counted(count: int, noun: str) -> str:
     """So many of what the noun names: ``1 run``, ``1,200 runs``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def tally(words: Sequence[str]) -> str:
+    """How often each word is there: ``3 delivered, 1 failed``; "" of none."""
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).items())
 
 
 def number(value: float | None) -> str:

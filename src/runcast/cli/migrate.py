@@ -97,8 +97,10 @@ def migrate_command(
 
 def _can_be_written(map: Path | None, html: Path | None) -> None:
     """Refuse a name that no file can have now, and not after hours."""
-    if map is not None and map.suffix not in (".csv", ".json"):
-        raise UsageError(f"{map}: the map of ids is written as .csv or .json: name the file so")
+    if map is not None:
+        from runcast.migrate import ids
+
+        ids.check_name(map)
     for path in filter(None, (map, html)):
         if not path.absolute().parent.is_dir() or path.is_dir():
             raise UsageError(f"{path} cannot be written: name a file in a folder that is there")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runcast.catalog.texts import counted
+from runcast.catalog.texts import counted, tally
 from runcast.cli import migrating, output
 from runcast.cli.migrating import Json, Runs
 from runcast.migrate import manifests
@@ -92,4 +92,4 @@ def rollback_command(
 
 
 def _states(states: Sequence[str]) -> str:
-    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "none"
+    return tally(states) or "none"

@@ -68,13 +68,21 @@ def write(manifest: Manifest, layout: Layout, path: Path) -> None:
     Raises:
         UsageError: the name ends otherwise, or the file cannot be written.
     """
+    check_name(path)
     if path.suffix == ".csv":
-        data = as_csv(manifest, layout).encode("utf-8", "backslashreplace")
-    elif path.suffix == ".json":
-        data = codec.to_json(rows(manifest, layout)) + b"\n"
+        put(path, as_csv(manifest, layout).encode("utf-8", "backslashreplace"))
     else:
+        put(path, codec.to_json(rows(manifest, layout)) + b"\n")
+
+
+def check_name(path: Path) -> None:
+    """Say before a migration what `write` would say after it.
+
+    Raises:
+        UsageError: the name ends in neither ``.csv`` nor ``.json``.
+    """
+    if path.suffix not in (".csv", ".json"):
         raise UsageError(f"{path}: the map of ids is written as .csv or .json: name the file so")
-    put(path, data)
 
 
 def put(path: Path, data: bytes) -> None:

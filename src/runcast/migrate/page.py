@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from runcast.catalog.page import document
 from runcast.catalog.svg import chart, escape
-from runcast.catalog.texts import counted, shorten
+from runcast.catalog.texts import counted, shorten, tally
 from runcast.migrate.carry import changes
 from runcast.migrate.engine import Plan
 from runcast.migrate.manifest import Manifest, ModelEntry, RunEntry
@@ -55,9 +55,8 @@ def _summary(manifest: Manifest, verified: Sequence[Verified]) -> Iterator[str]:
 
 
 def _counts(entries: Sequence[RunEntry | ModelEntry], what: str) -> str:
-    states = [entry.state for entry in entries]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    return f"{counted(len(entries), what)}: {counts}" if entries else f"No {what}s"
+    states = tally([entry.state for entry in entries])
+    return f"{counted(len(entries), what)}: {states}" if entries else f"No {what}s"
 
 
 def _is_wrong(entry: RunEntry | ModelEntry, result: Verified | None) -> bool:

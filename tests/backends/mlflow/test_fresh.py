@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sqlite3
@@ -75,6 +76,19 @@ def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
     fresh.make(empty, f"sqlite:///{empty}", begin)
     assert tables(empty) == ["first"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e.db", "m.db", "o.db"]
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database gets its name all the same, and nothing else is left."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refused)
+    database = tmp_path / "m.db"
+    fresh.make(database, f"sqlite:///{database}", begin)
+    assert tables(database) == ["first"]
+    assert list(tmp_path.iterdir()) == [database]
 
 
 @pytest.mark.slow

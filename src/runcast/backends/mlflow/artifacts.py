@@ -16,7 +16,7 @@ from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import line
 from runcast.codec import pack
-from runcast.receipts import Made
+from runcast.receipts import Made, former_id
 from runcast.records import Artifact, FileRef
 
 
@@ -67,7 +67,7 @@ def upload(files: Files, plan: Plan, record: Artifact, run_id: str) -> None:
             what="artifact",
             key=record.name,
             id=f"runs:/{run_id}/{root}",
-            source=str(record.origin.get("id") or ""),
+            source=former_id(record.origin),
         )
     )
     fields = ("name", "type", "time", "digest", "aliases", "metadata", "description", "origin")

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,21 @@ def connect(store: Store, timeout: float) -> Any:
                 fresh.make(store.database, store.uri, opened)
             _probe(store, timeout)
             return opened(store.uri)
+
+
+def pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Everything that a search of MLflow's finds, page by page.
+
+    Args:
+        search: gives the page of a token, the first one for None.
+    """
+    token: str | None = None
+    while True:
+        page = search(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 @contextlib.contextmanager

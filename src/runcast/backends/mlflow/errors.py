@@ -20,7 +20,7 @@ _BUSY = re.compile(
 _PREAMBLE = re.compile(r"\(raised as a result of [^)]*\)")  # of SQLAlchemy's; what it is about comes behind
 _DENIED = re.compile(r"authentication|password|role \S+ does not exist|permission denied|readonly|read-only")
 _NO_DATABASE = re.compile(r"database \S+ does not exist|unknown database|unable to open|not a database")
-_CLASHED = re.compile(r"already exists|duplicate column|duplicate key|no such table|UNIQUE constraint")
+_CLASHED = re.compile(r"already exists|duplicate key|no such table|UNIQUE constraint")
 _REFUSED = re.compile(r"too many (429|503) error responses")
 _AWAY = re.compile(
     r"too many (408|429|50[234]) error responses|Connection(Error|Refused|Reset)|ConnectTimeout|timed out"

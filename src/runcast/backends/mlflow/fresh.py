@@ -6,7 +6,6 @@ would leave a file with which no MLflow can begin ever after: "duplicate column 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -42,10 +41,12 @@ def make(database: Path, uri: str, fill: Callable[[str], object]) -> None:
 
 
 def _name(new: Path, database: Path) -> None:
-    with contextlib.suppress(FileExistsError):
-        try:
-            os.link(new, database)  # unlike a renaming it never takes another's place
-        except PermissionError:  # a file system without links
+    try:
+        os.link(new, database)  # unlike a renaming it never takes another's place
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links has one of several words for it
+        if not database.exists():
             new.rename(database)
 
 

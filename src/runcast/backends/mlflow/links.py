@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from runcast.backends.mlflow.client import pages
 from runcast.backends.mlflow.runs import RUN_ID
 from runcast.records import Input
 
@@ -20,11 +21,6 @@ def ids(origin: dict[str, Any]) -> list[str]:
     return [str(link["id"]) for link in chain(origin) if link.get("id")]
 
 
-def first(origin: dict[str, Any]) -> str:
-    """The id that a thing had in the tracker that it came from; "" where it began here."""
-    return str(origin.get("id") or "")
-
-
 def chain(origin: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """An origin, and what stands behind it."""
     while isinstance(origin, dict) and origin:
@@ -34,8 +30,8 @@ def chain(origin: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def known(origin: dict[str, Any]) -> dict[str, Any] | None:
     """What MLflow knew of a thing that began in one; None of a thing that began elsewhere."""
-    *_, first = [{}, *chain(origin)]
-    return dict(first.get("extra") or {}) if first.get("tracker") == "mlflow" else None
+    *_, began = [{}, *chain(origin)]
+    return dict(began.get("extra") or {}) if began.get("tracker") == "mlflow" else None
 
 
 class Links:
@@ -91,17 +87,6 @@ class Links:
     def _experiments(self) -> list[str]:
         found = pages(lambda token: self._client.search_experiments(page_token=token))
         return [experiment.experiment_id for experiment in found]
-
-
-def pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
-    """Everything that a search finds."""
-    token: str | None = None
-    while True:
-        page = search(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def origin_tag(origin: dict[str, Any]) -> dict[str, str]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 from runcast.backends.mlflow import links, mlmodel, names, versions
+from runcast.backends.mlflow.client import pages
 from runcast.backends.mlflow.files import Files
 from runcast.backends.mlflow.plan import Plan
 from runcast.backends.mlflow.residual import line
 from runcast.backends.mlflow.uris import Store
 from runcast.codec import unpack
-from runcast.receipts import Made
+from runcast.receipts import Made, former_id
 from runcast.records import Model
 
 IDENTITY = "runcast.model"
@@ -65,7 +65,7 @@ class Models:
                 what="model",
                 key=record.name,
                 id=model.model_id,
-                source=links.first(record.origin),
+                source=former_id(record.origin),
                 url=self._store.page(self._experiment, f"models/{model.model_id}"),
             )
         )
@@ -73,7 +73,7 @@ class Models:
 
     def _logged(self, record: Model, native: str, identity: str) -> Any:
         # Filtering by tag is not the same on all stores; a run logs few models.
-        for model in _all(self._search_models):
+        for model in pages(self._search_models):
             if model.tags.get(IDENTITY) == identity:
                 return model
         tags = {IDENTITY: identity, links.DIGEST: record.digest, **links.origin_tag(record.origin)}
@@ -127,7 +127,7 @@ class Models:
         def search(token: str | None) -> Any:
             return self._client.search_model_versions(f"name = '{name}'", page_token=token)
 
-        for version in _all(search):
+        for version in pages(search):
             if version.tags.get(IDENTITY) == identity:
                 return str(version.version)
         made = versions.created(self._client, name, model, self._run_id, {IDENTITY: identity})
@@ -147,15 +147,6 @@ def log_metrics(client: Any, run_id: str, model_id: str, known: dict[str, Any]) 
             dataset_name=dataset,
             dataset_digest=digest,
         )
-
-
-def _all(search: Callable[[str | None], Any]) -> list[Any]:
-    page = search(None)
-    found = list(page)
-    while page.token:
-        page = search(page.token)
-        found += page
-    return found
 
 
 def _identity(record: Model, run_id: str) -> str:

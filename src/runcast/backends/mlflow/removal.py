@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runcast.backends.mlflow.client import pages
 from runcast.backends.mlflow.runs import RUN_ID
 
 REMOVED = "runcast.removed"
@@ -33,9 +34,10 @@ def remove(client: Any, run_id: str) -> str:
     if run.info.lifecycle_stage != "active":
         return STAYS
     experiment = str(run.info.experiment_id)
-    for version in _all(lambda token: _versions(client, run_id, token)):
+    # Lists: what a page held is gone before the next one would be asked for.
+    for version in list(pages(lambda token: _versions(client, run_id, token))):
         client.delete_model_version(version.name, version.version)
-    for model in _all(lambda token: _models(client, experiment, run_id, token)):
+    for model in list(pages(lambda token: _models(client, experiment, run_id, token))):
         client.delete_logged_model(model.model_id)
     _remove_traces(client, experiment, run_id)
     known = run.data.tags.get(RUN_ID)
@@ -63,15 +65,3 @@ def _versions(client: Any, run_id: str, token: str | None) -> Any:
 def _models(client: Any, experiment: str, run_id: str, token: str | None) -> Any:
     where = f"source_run_id = '{run_id}'"
     return client.search_logged_models([experiment], filter_string=where, page_token=token)
-
-
-def _all(search: Any) -> list[Any]:
-    """Every page of a search."""
-    found: list[Any] = []
-    token = None
-    while True:
-        page = search(token)
-        found += page
-        token = page.token
-        if not token:
-            return found

@@ -18,7 +18,7 @@ from runcast.backends.mlflow.residual import line
 from runcast.backends.mlflow.uris import Store
 from runcast.codec import pack, unpack
 from runcast.errors import Reject
-from runcast.receipts import Made
+from runcast.receipts import Made, former_id
 from runcast.records import Span, Trace
 
 _PREVIEW = 1000
@@ -59,7 +59,7 @@ class Traces:
                 what="trace",
                 key=record.spans[0].name,
                 id=trace_id,
-                source=str(record.origin.get("id") or ""),
+                source=former_id(record.origin),
                 url=self._store.page(self._experiment, place),
             )
         )

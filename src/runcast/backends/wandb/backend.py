@@ -319,8 +319,9 @@ class WandbBackend(Backend):
 
 
 def _check_steps(batch: Sequence[Record]) -> None:
-    stepped = [record for record in batch if isinstance(record, (Metrics, Media))]
-    for record in [record for record in stepped if not -_INT64 <= record.step < _INT64]:
+    for record in batch:
+        if not isinstance(record, (Metrics, Media)) or -_INT64 <= record.step < _INT64:
+            continue
         key = record.key if isinstance(record, Media) else ", ".join(list(record.values)[:3])
         raise Reject(f"wandb: step {record.step} of {json.dumps(key)} is beyond 64 bits")
 

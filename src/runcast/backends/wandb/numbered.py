@@ -9,7 +9,7 @@ from urllib.parse import quote
 from runcast.backends.wandb import artifacts, probe, spelling
 from runcast.backends.wandb.options import WandbOptions, site
 from runcast.formats import wandb_log
-from runcast.receipts import Made
+from runcast.receipts import Made, former_id
 from runcast.records import Artifact, Model
 
 _CHUNK = 50
@@ -27,7 +27,7 @@ def waiting(record: Artifact | Model, where: wandb_log.Run) -> dict[str, str]:
         "client_id": artifacts.client_id(record, where),
         "name": record.name,
         "what": "model" if isinstance(record, Model) else "artifact",
-        "source": str(record.origin.get("id") or ""),
+        "source": former_id(record.origin),
     }
 
 

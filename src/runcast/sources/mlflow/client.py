@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from runcast.backends.mlflow.client import prepare, translated
+from runcast.backends.mlflow.client import pages, prepare, translated
 from runcast.backends.mlflow.runs import RUN_ID
 from runcast.backends.mlflow.uris import Store
 from runcast.errors import AwayError, ConfigError, Halt, Reject, Retry, SourceError
@@ -64,14 +64,11 @@ class ClientReader(Reader):
             raise SourceError(str(error)) from None
 
     def _pages(self, search: Callable[[str | None], Any]) -> Iterator[Any]:
-        token: str | None = None
-        while True:
+        def told(token: str | None) -> Any:
             with self._told():
-                page = search(token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+                return search(token)
+
+        return pages(told)
 
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """See `Reader.runs`."""

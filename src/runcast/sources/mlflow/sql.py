@@ -1,7 +1,7 @@
 """MLflow's tables, read directly: its client takes 25 times as long for a history, and holds all of it.
 
 Only columns that MLflow has had since 1.0 are needed; tables that came later (datasets, logged models,
-traces) are read where they are. What has other columns is left to MLflow's client, see `source`.
+traces) are read where they are. A database with other columns is refused: see `SqlReader`.
 """
 
 from __future__ import annotations
