@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,12 +12,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import ClassVar
 
+import psutil
 import pytest
 
 from runcast.errors import ConfigError, SourceError
 from runcast.journal import Blobs, Layout
 from runcast.journal.reader import read_run
-from runcast.migrate import address, migrate, prepare
+from runcast.migrate import Progress, address, migrate, prepare
 from runcast.migrate.contract import plan as foresee
 from runcast.migrate.readers import connected
 from runcast.migrate.verify import verify
@@ -152,6 +154,34 @@ def test_a_thread_that_cannot_connect(shut: type[Shut], monkeypatch: pytest.Monk
     foreseen = [each for each in foresee(plan) if each.kind == "run"]
     assert {(each.state, each.problem) for each in foreseen} == {("unreadable", "no more connections")}
     assert {each.problem for each in verify(plan)} == {"no more connections"}
+
+
+def test_what_readers_do_to_the_environment_is_no_business_of_those_who_deliver(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's client, for one, is told by variables how often to ask; workers start in the midst of that."""
+
+    class Changing(Slow):
+        def runs(self, selection: Selection) -> Iterator[FoundRun]:
+            yield FoundRun(id="a", experiment="e", name="a", version="1")
+
+        def read(self, run: FoundRun, blobs: Blobs) -> Iterator[Record]:
+            monkeypatch.setenv("SAID_WHILE_READING", "1")
+            yield from a_run("a")
+
+    known = address.source_class
+    monkeypatch.setattr(address, "source_class", lambda name: Changing if name == "slow" else known(name))
+    seen = []
+
+    def look(progress: Progress) -> None:
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                seen.append(child.environ())
+
+    assert migrate(prepare("slow:x", "local:there"), tell=look).delivered == 1
+    workers = [environment for environment in seen if environment]
+    assert workers
+    assert not [environment for environment in workers if "SAID_WHILE_READING" in environment]
 
 
 def test_a_process_ends_while_threads_wait_for_a_server(tmp_path: Path) -> None:

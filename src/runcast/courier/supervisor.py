@@ -17,6 +17,7 @@ import selectors
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -47,6 +48,7 @@ class Supervisor:
         once: stop at what there is now, also where a run goes on.
         closing: say ``crashed`` for writers that are dead, and bring segments to the disk; not where the
             journals are copies, whole and synced, of runs that may still go on elsewhere.
+        environment: of the workers; as it is when they start where left out.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class Supervisor:
         *,
         once: bool = False,
         closing: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._environment = environment
         self._once = once
         self._closing = closing
         self.workers: dict[str, Worker] = {}
@@ -79,7 +83,9 @@ class Supervisor:
         self._backends[run] = backends
         for name, options in backends.items():
             if name not in self.workers:
-                self.workers[name] = Worker(self._layout, name, once=self._once)
+                self.workers[name] = Worker(
+                    self._layout, name, once=self._once, environment=self._environment
+                )
             self.workers[name].add(run, options)
 
     def run(self) -> None:

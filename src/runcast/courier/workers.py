@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runcast.courier.command import python
@@ -31,10 +31,12 @@ class Worker:
         name: str,
         *,
         once: bool = False,
+        environment: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._once = once
+        self._environment = environment
         self.left = 0
         """Runs that it has not finished with."""
         self.paused = 0
@@ -173,6 +175,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=self._environment,
                 bufsize=0,
                 start_new_session=True,  # Ctrl-C is for `runcast deliver`, which ends its workers
             )

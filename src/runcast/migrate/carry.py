@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -55,9 +56,12 @@ class Carriers:
         self, layout: Layout, backend: str, options: dict[str, Any], count: int, expected: Iterable[str] = ()
     ) -> None:
         self._layout, self._backend, self._options = layout, backend, options
+        # Those who read meanwhile, in threads, may have a client's variables changed for as long as they ask.
+        environment = dict(os.environ)
         # Of a run that goes on in its tracker the journal has no last word, and must not get one.
         self._supervisors = [
-            Supervisor(layout, "", None, once=True, closing=False) for _ in range(max(1, count))
+            Supervisor(layout, "", None, once=True, closing=False, environment=environment)
+            for _ in range(max(1, count))
         ]
         self._family: dict[str, int] = {}
         self._expected = set(expected)

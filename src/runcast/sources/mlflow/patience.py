@@ -49,7 +49,7 @@ _patience = _Patience()
 def patient() -> AbstractContextManager[None]:
     """Questions of this block are asked again where the server is away or busy.
 
-    Only while some thread is in such a block: those who deliver inherit the environment, and are told by the
-    courier when to try again.
+    Only while some thread is in such a block. Those who deliver are told by the courier when to try again: a
+    migration gives them the environment from before its reading.
     """
     return _patience
