@@ -29,13 +29,19 @@ class Shelf:
 class Toy(Moving):
     """A client of a `Shelf` that does something before each of its requests."""
 
-    def __init__(self, shelf: Shelf, before: Callable[[int], None], name: str) -> None:
+    def __init__(
+        self, shelf: Shelf, before: Callable[[int], None], name: str, sleep: Callable[[float], None]
+    ) -> None:
         self._shelf, self._before, self._requests, self.name = shelf, before, 0, name  # type: ignore[misc]
+        self._sleep = sleep
 
     def _request(self) -> Shelf:
         self._requests += 1
         self._before(self._requests)
         return self._shelf
+
+    def wait(self, seconds: float) -> None:
+        self._sleep(seconds)
 
     def names(self) -> list[str]:
         self._request()
@@ -79,7 +85,9 @@ def opened(
     before: Callable[[int], None] = lambda request: None,
     by: str = "ada",
     name: str = "toy",
+    now: int = 1,
+    sleep: Callable[[float], None] = lambda seconds: None,
 ) -> ModelRegistry:
     """As one process sees the shelf."""
-    toy = Toy(shelf, before, name)
-    return ModelRegistry(toy, None, FREE, by=by, clock=lambda: 1)  # type: ignore[arg-type]  # no files here
+    toy = Toy(shelf, before, name, sleep)
+    return ModelRegistry(toy, None, FREE, by=by, clock=lambda: now)  # type: ignore[arg-type]  # no files here

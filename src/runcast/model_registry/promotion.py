@@ -15,6 +15,8 @@ from runcast.plugins.registry import Event, Lost, ModelVersion, Registry, effect
 
 ABANDONED = 60_000_000_000
 """ns after which a move that nobody finished is taken over."""
+_GLANCES = 20
+"""So often the history and the alias are read until they fit together."""
 Own = Callable[[ModelVersion, "ModelVersion | None"], "str | None"]
 """A condition in code: the version and the one in the stage now → why not, or None."""
 
@@ -152,34 +154,37 @@ class Mover:
     def __init__(self, registry: Registry, name: str, alias: str, by: str, now: int) -> None:
         self._registry, self._name, self._alias, self._by, self._now = registry, name, alias, by, now
 
-    def settle(self, version: int | None = None) -> Event | None:
+    def settle(self, version: int | None = None) -> list[Event]:
         """Finish what a killed process began, and note what somebody moved by hand.
 
         Args:
             version: where the alias is to go; what was begun towards it is finished at once.
 
         Returns:
-            The event that is in effect now.
+            The events that moved the alias; the version of the last is where it is, and is what anybody who
+            moves it has decided by. Asked again, the tracker might tell of a move that is not decided yet.
 
         Raises:
             Lost: somebody else is moving the alias right now.
         """
-        events = self._registry.events(self._name)
-        chain = effective(events, self._alias)
-        last = chain[-1] if chain else None
-        current = last.version if last else None
-        holder = self.holder()
-        if last is not None and last.state == "begun":
-            if last.version != version and abs(self._now - last.time) < ABANDONED:
-                raise Lost(
-                    f"{self._name}: {last.who} is moving {self._alias!r} to v{last.version} right now; "
-                    f"look at `runcast registry history {self._name}` in a minute"
-                )
-            self._registry.finish(self._name, last)
-        elif holder != current:
-            last = self._event("noticed", holder, current)
-            self._registry.move(self._name, last)
-        return last
+        for _ in range(_GLANCES):
+            events = self._registry.events(self._name)
+            begun = [e for e in events if e.alias == self._alias and e.state == "begun"]
+            for event in begun:
+                if event.version != version and abs(self._now - event.time) < ABANDONED:
+                    raise Lost(self._busy(f"{event.who} is moving {self._alias!r} to v{event.version}"))
+                self._registry.finish(self._name, event)
+            if begun:
+                continue
+            chain = effective(events, self._alias)
+            current, holder = at(chain), self._holder()
+            if holder == current:
+                return chain
+            if events == self._registry.events(self._name):  # so nobody moved it in between
+                noticed = self._event("noticed", holder, current)
+                self._registry.move(self._name, noticed)
+                return [*chain, noticed]
+        raise Lost(self._busy(f"others are moving {self._alias!r}"))
 
     def move(
         self,
@@ -196,10 +201,12 @@ class Mover:
         more = {"note": note[:1000], "approved_by": approved_by, "archive": archive}
         self._registry.move(self._name, event.model_copy(update=more))
 
-    def holder(self) -> int | None:
-        """Where the alias is."""
+    def _holder(self) -> int | None:
         versions = self._registry.versions(self._name)
         return next((v.version for v in versions if self._alias in v.aliases), None)
+
+    def _busy(self, who: str) -> str:
+        return f"{self._name}: {who} right now; look at `runcast registry history {self._name}` in a minute"
 
     def _event(self, action: Any, version: int | None, previous: int | None) -> Event:
         known = self._registry.events(self._name)
@@ -215,10 +222,15 @@ class Mover:
         )
 
 
-def replaced(events: Sequence[Event], stage: str) -> int | None:
+def at(moves: Sequence[Event]) -> int | None:
+    """Where an alias is after the events that moved it."""
+    return moves[-1].version if moves else None
+
+
+def replaced(moves: Sequence[Event]) -> int | None:
     """The version that the one now in a stage has replaced, rollbacks undone; None where there is none."""
     stack: list[int | None] = []
-    for event in effective(events, stage):
+    for event in moves:
         if event.action == "rolled back" and stack:
             stack.pop()
         else:

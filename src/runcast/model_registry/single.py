@@ -16,7 +16,7 @@ from runcast.errors import DeliveryError, RegistryError, UsageError
 from runcast.journal import Layout
 from runcast.model_registry import candidates, downloads, naming
 from runcast.model_registry.conditions import Check
-from runcast.model_registry.promotion import Approve, Mover, Own, checks, staged
+from runcast.model_registry.promotion import Approve, Mover, Own, at, checks, staged
 from runcast.model_registry.stages import Stage
 from runcast.plugins.registry import Candidate, Event, ModelVersion, Registry, effective
 
@@ -157,8 +157,7 @@ class ModelRegistry:
         version = self.get(wanted)
         mover = self._mover(version.name, alias)
         with self._errors():
-            mover.settle(version.version)
-            if (now := mover.holder()) != version.version:
+            if (now := at(mover.settle(version.version))) != version.version:
                 mover.move("aliased", version.version, now)
         return self.get(str(version))
 
@@ -168,8 +167,7 @@ class ModelRegistry:
         version = self.get(f"{name}@{alias}")
         mover = self._mover(name, alias)
         with self._errors():
-            mover.settle()
-            if (now := mover.holder()) is not None:
+            if (now := at(mover.settle())) is not None:
                 mover.move("unaliased", None, now)
         return self.get(str(version))
 

@@ -13,6 +13,7 @@ from runcast.model_registry.promotion import (
     Refused,
     Request,
     approved,
+    at,
     checks,
     replaced,
     staged,
@@ -29,9 +30,9 @@ class Stage:
 
     def enter(self, version: ModelVersion, approve: Approve, own: Sequence[Own], note: str) -> None:
         """Bring a version in, if the policy lets it and somebody agrees where that is asked for."""
-        self._mover.settle(version.version)
+        previous = at(self._mover.settle(version.version))
         events = self._registry.events(self._name)
-        versions, previous = staged(self._versions(), events, self._policy), self._mover.holder()
+        versions = staged(self._versions(), events, self._policy)
         if previous == version.version:
             return
         version = next((v for v in versions if v.version == version.version), version)
@@ -50,10 +51,11 @@ class Stage:
         """Bring back the version that the one in the stage has replaced."""
         begun = effective(self._registry.events(self._name), self._stage)[-1:]
         if begun and begun[0].state == "begun" and begun[0].action == "rolled back":
-            self._mover.settle(begun[0].version)  # an earlier rollback that was killed: this one
-            return
-        self._mover.settle()
-        now, back = self._mover.holder(), replaced(self._registry.events(self._name), self._stage)
+            moves = self._mover.settle(begun[0].version)  # an earlier rollback that was killed: this one
+            if moves and moves[-1].id == begun[0].id:
+                return
+        moves = self._mover.settle()
+        now, back = at(moves), replaced(moves)
         what = f"{self._name} ({self._registry.name})"
         if now is None:
             raise PromotionError(f"{what}: nothing is in {self._stage} to be undone")
@@ -71,11 +73,13 @@ class Stage:
 
     def rolled_back(self) -> tuple[str, str]:
         """Identities of the version that is in now, and of the one that a rollback took out for it; or ""."""
-        identities: dict[int | None, str] = {v.version: v.identity for v in self._versions()}
+        versions = self._versions()
+        identities: dict[int | None, str] = {v.version: v.identity for v in versions}
         moves = effective(self._registry.events(self._name), self._stage)
         last = moves[-1] if moves and moves[-1].state == "done" else None
         taken_out = last.previous if last and last.action == "rolled back" else None
-        return identities.get(self._mover.holder(), ""), identities.get(taken_out, "")
+        holder = next((v.version for v in versions if self._stage in v.aliases), None)
+        return identities.get(holder, ""), identities.get(taken_out, "")
 
     @property
     def _archives(self) -> bool:

@@ -1,18 +1,31 @@
 """Moving aliases in trackers that cannot compare and set: the history decides, the aliases follow.
 
-Whoever moves an alias first writes down an event that says where the alias is now. `effective` tells from the
-events alone which of two that say the same is the one; the alias is moved after that. Let A and B do so
-at once: either B still sees the alias where it was after writing its event, then A's move came later, and A,
-who looks once more after moving, sees B's event; or B sees that the alias has moved. So both never believe
-to have won, whatever the order of their requests, provided that the tracker's answers hold what was written
-before.
+Whoever moves an alias first writes down an event that says where the alias is now, then looks whether the
+alias is still there and no event comes before its own, then places the alias, and looks at the events once
+more.
+
+Never two have won. Let A have looked the last time, and B's event come before A's in the order: then B wrote
+it after that look, so after A had placed the alias, and B's first look sees that it has moved.
+
+One has won. Of those who placed the alias, each waits until what comes before its own event is decided.
+Whoever has placed nothing gives way at once; so the first of the order among the others comes to its end.
+
+All this holds provided that the tracker's answers contain what was written before.
 """
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
+from typing import Literal
 
 from runcast.plugins.registry import Event, Registry, effective, lost
+
+_PAUSES = (0.05, 0.1, 0.2, 0.4, *[1.0] * 30)
+"""s; after that, whoever is waited for counts as dead: half of the time after which others take over."""
+
+_ALIVE = 5
+"""So many of these pauses somebody gets who may live, before another one goes on in their place."""
 
 
 class Moving(Registry):
@@ -29,34 +42,68 @@ class Moving(Registry):
     def archived(self, name: str, event: Event) -> None:  # not every tracker shows it
         """Show people, in the tracker's own way, which stage the versions of this event are in."""
 
+    def wait(self, seconds: float) -> None:
+        """Let others go on."""
+        time.sleep(seconds)
+
     def move(self, name: str, event: Event) -> None:
-        """Write down, compare, place, look once more."""
+        """Write down, look, place, look once more."""
         if event.action == "noticed":
-            self.write_event(name, event.model_copy(update={"state": "done"}))
+            self._mark(name, event, "done")
             return
         self.write_event(name, event)
-        now = self._holder(name, event.alias)
-        if not self._won(name, event) or now not in (event.previous, event.version):
-            self.write_event(name, event.model_copy(update={"state": "lost"}))
+        if self._holder(name, event.alias) != event.previous or not _moves(self.events(name), event):
+            self._mark(name, event, "lost")
             raise lost(name, event, self._holder(name, event.alias))
         self.place(name, event.alias, event.version)
-        if not self._won(name, event):
-            self.write_event(name, event.model_copy(update={"state": "lost"}))
-            winner = effective(self.events(name), event.alias)
-            place = winner[-1].version if winner else None
-            self.place(name, event.alias, place)
-            raise lost(name, event, place)
-        self.finish(name, event)
+        if not self._stands(name, event):
+            self._withdraw(name, event)
+            raise lost(name, event, self._holder(name, event.alias))
+        self._complete(name, event)
 
     def finish(self, name: str, event: Event) -> None:
-        """Place the alias and mark the event as done."""
+        """Go on where somebody died: complete the move, or undo what others were faster than."""
+        for pause in _PAUSES[:_ALIVE]:
+            if event not in self.events(name):
+                return  # it has been decided
+            self.wait(pause)
+        where = self._holder(name, event.alias)
+        if where in (event.previous, event.version) and self._stands(name, event):
+            self._complete(name, event)
+        else:
+            self._withdraw(name, event)
+
+    def _stands(self, name: str, event: Event) -> bool:
+        """Whether the event moves the alias, once those before it are decided."""
+        for pause in (*_PAUSES, None):
+            events = self.events(name)
+            if _moves(events, event):
+                return True
+            decided = [known for known in events if known.state != "begun" or known.id == event.id]
+            if pause is None or not _moves(decided, event):
+                break
+            self.wait(pause)
+        return False
+
+    def _complete(self, name: str, event: Event) -> None:
         if self._holder(name, event.alias) != event.version:
             self.place(name, event.alias, event.version)
         self.archived(name, event)
-        self.write_event(name, event.model_copy(update={"state": "done"}))
+        self._mark(name, event, "done")
 
-    def _won(self, name: str, event: Event) -> bool:
-        return event.id in {known.id for known in effective(self.events(name), event.alias)}
+    def _withdraw(self, name: str, event: Event) -> None:
+        """Take the alias back, and only then say so: until then everybody sees that it may be elsewhere."""
+        if self._holder(name, event.alias) == event.version:
+            others = effective([e for e in self.events(name) if e.id != event.id], event.alias)
+            self.place(name, event.alias, others[-1].version if others else None)
+        self._mark(name, event, "lost")
+
+    def _mark(self, name: str, event: Event, state: Literal["done", "lost"]) -> None:
+        self.write_event(name, event.model_copy(update={"state": state}))
 
     def _holder(self, name: str, alias: str) -> int | None:
         return next((v.version for v in self.versions(name) if alias in v.aliases), None)
+
+
+def _moves(events: list[Event], event: Event) -> bool:
+    return event.id in {known.id for known in effective(events, event.alias)}
