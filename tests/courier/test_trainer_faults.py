@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 import time
@@ -14,7 +15,9 @@ import runcast
 from runcast import codec
 from runcast.courier.catchup import find_pending
 from runcast.courier.closing import close_dead
+from runcast.courier.folder import DeliveryFolder
 from runcast.courier.report import report
+from runcast.courier.workers import Worker
 from runcast.journal import JournalWriter
 from runcast.records import Metrics, RunStarted
 
@@ -120,6 +123,42 @@ def test_a_new_key_in_the_environment_mends_a_notebook(fake: Any, monkeypatch: p
 
     assert fake.steps(second.id) == [1]
     until(lambda: fake.steps(first.id) == [0])
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_new_key_is_for_the_next_process(fake: Any, monkeypatch: pytest.MonkeyPatch, heard: bool) -> None:
+    """Also where its process has not yet said that it pauses: on disk everybody has seen it already."""
+    fake.set("key:FAKE_KEY")
+    layout, options = layout_of(fake), fake.config()["fake"]
+    runs = []
+    for step in range(2):
+        with runcast.start("exp", backends=["fake"], config=fake.config(delivery="later")) as run:
+            run.log({"loss": 1.0}, step=step)
+        runs.append(run.id)
+    worker = Worker(layout, "fake")
+
+    def state(run: str) -> str:
+        return str(DeliveryFolder(layout.delivery(run, "fake")).load_status().state)
+
+    def turn() -> None:
+        worker.tend()
+        if worker.output is not None and select.select([worker.output], [], [], 0.05)[0]:
+            worker.hear()
+
+    try:
+        worker.add(runs[0], options)
+        worker.tend()
+        while state(runs[0]) != "paused" or (heard and worker.left):
+            turn() if heard else time.sleep(0.01)
+        monkeypatch.setenv("FAKE_KEY", "k")
+        worker.renew()
+        worker.add(runs[1], options)
+        while worker.left:
+            assert state(runs[1]) != "paused"
+            turn()
+        assert [fake.steps(run) for run in runs] == [[0], [1]]
+    finally:
+        worker.stop()
 
 
 def test_a_record_that_kills_its_process_does_not_starve_other_runs(fake: Any) -> None:

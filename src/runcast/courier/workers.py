@@ -39,11 +39,9 @@ class Worker:
         self._environment = environment
         self.left = 0
         """Runs that it has not finished with."""
-        self.paused = 0
-        """Runs that need a person."""
         self.done = 0
         """Grows with what it delivers."""
-        self._woken = self._again = False
+        self._woken = self._again = self._outdated = False
         self._layout = layout
         self._clock = clock
         self._runs: dict[str, dict[str, Any]] = {}
@@ -69,7 +67,7 @@ class Worker:
         self._runs[run] = options
         self._ended.discard(run)
         self.left = max(1, self.left)
-        if self._process is not None:
+        if self._process is not None and not self._outdated:
             self._told += 1
             self._send({"run": run, "options": options})
 
@@ -136,14 +134,24 @@ class Worker:
                 if self._again:
                     self._again = False
                     self.wake()
-                if answer["told"] == self._told:  # else it has not heard of all of them
-                    self.left, self.paused = answer["left"], answer["paused"]
+                if (
+                    answer["told"] == self._told and not self._outdated
+                ):  # else it has not heard of all of them
+                    self.left = answer["left"]
                 self._backoff.succeed()
+        if self._outdated and not self._deadline:
+            self.stop()
 
     def renew(self) -> None:
-        """The environment changed: where that may mend what is paused, start over with the new one."""
-        if self.paused and self._process is not None and not self._deadline:
-            self.stop()
+        """The environment changed: where that may mend what is paused, start over with the new one.
+
+        Not before the call that it is in has ended, but what is added from now on is for the new process.
+        What is paused is asked of the disk: the script has read it there, the process may not have said so.
+        """
+        if self._process is not None and any(self._is_paused(run) for run in self._runs):
+            self._outdated = True
+            if not self._deadline:
+                self.stop()
 
     def stop(self) -> None:
         """End it: its input closes, and it has a moment to finish the call that it is in."""
@@ -185,6 +193,7 @@ class Worker:
         if self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)
         self._pending = b""
+        self._outdated = False
         self._done_before = 0
         self._told = len(self._runs)
         self._deadline = self._clock() + START
@@ -192,6 +201,9 @@ class Worker:
         commands += [{"end": run} for run in self._ended & self._runs.keys()]
         self._outgoing = b"".join(json.dumps(command).encode() + b"\n" for command in commands)
         self._flush()
+
+    def _is_paused(self, run: str) -> bool:
+        return DeliveryFolder(self._layout.delivery(run, self.name)).load_status().state == "paused"
 
     def _died(self, why: str) -> None:
         process, self._process = self._process, None
