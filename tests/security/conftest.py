@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,8 +22,8 @@ from runcast.journal import JournalWriter, Layout
 from runcast.plugins.manager import backend_class
 from runcast.records import Record, RunFinished, RunStarted
 
-MEMORY = 6 << 30
-"""Bytes of address space; NumPy and its like reserve much that they do not use."""
+from ..support.memory import little_memory
+
 T0 = 1_700_000_000_000_000_000
 
 
@@ -141,7 +140,5 @@ def world(
     (outside / "cursor.json").write_text("{}")
     (outside / "empty").mkdir()
     monkeypatch.setenv("RUNCAST_FINISH_TIMEOUT", "10")
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, limits[1]))  # children inherit it
-    yield World(project, outside, Layout(project / ".runcast"), capfd)
-    resource.setrlimit(resource.RLIMIT_AS, limits)
+    with little_memory():
+        yield World(project, outside, Layout(project / ".runcast"), capfd)
