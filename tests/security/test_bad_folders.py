@@ -111,7 +111,7 @@ def test_a_journal_of_another_user(world: World) -> None:
         os.setgid({NOBODY}); os.setuid({NOBODY})
         for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
             os.environ[name] = {str(world.project)!r}
-        migrate = ["migrate", "local:", "local:copy", "--jobs", "1"]
+        migrate = ["migrate", "local:", "local:copy", "--jobs", "1", "--patience", "5"]
         for command in (["runs"], ["status", "--all"], ["show", {own!r}], migrate):
             try:
                 app.run(command)

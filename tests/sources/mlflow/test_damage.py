@@ -17,6 +17,13 @@ from runcast.sources.mlflow import MlflowSource
 from .test_native import state
 
 
+def is_open(path: Path) -> bool:
+    """Whether this process holds the file, on a system that tells."""
+    return any(
+        link.exists() and link.samefile(path) for link in Path("/proc/self/fd").glob("*") if path.exists()
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -34,9 +41,10 @@ def test_no_database(make: Callable[[Path], Any], message: str, tmp_path: Path) 
     make(path)
     before = state(tmp_path)
 
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as told:
         list(MlflowSource(f"sqlite:///{path}").runs(Selection()))
     assert state(tmp_path) == before
+    assert not is_open(path), told
 
 
 def test_damaged_database(database: Callable[..., Path]) -> None:
@@ -46,8 +54,9 @@ def test_damaged_database(database: Callable[..., Path]) -> None:
     data[8192:] = b"\x55" * (len(data) - 8192)
     path.write_bytes(data)
 
-    with pytest.raises((SourceError, ConfigError), match=r"mlflow\.db"):
+    with pytest.raises((SourceError, ConfigError), match=r"mlflow\.db") as told:
         list(MlflowSource(f"sqlite:///{path}").runs(Selection()))
+    assert not is_open(path), told
 
 
 def test_an_unknown_schema_is_refused_and_stays(database: Callable[..., Path], tmp_path: Path) -> None:

@@ -77,17 +77,20 @@ class Database:
 def _sqlite(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise ConfigError(f"{path} is not there: name the database that MLflow wrote, mlflow:sqlite:///FILE")
-    try:
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro", uri=True, timeout=20, check_same_thread=False
-        )
-        connection.execute("select count(*) from sqlite_master").fetchall()
-    except _DAMAGED as error:
-        raise ConfigError(
-            f"{path} cannot be read as a SQLite database ({error}): correct the address, or rescue what is "
-            "left of it with `sqlite3 FILE .recover`"
-        ) from error
-    return connection
+    with contextlib.ExitStack() as otherwise:
+        try:
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode=ro", uri=True, timeout=20, check_same_thread=False
+            )
+            otherwise.callback(connection.close)
+            connection.execute("select count(*) from sqlite_master").fetchall()
+        except _DAMAGED as error:
+            raise ConfigError(
+                f"{path} cannot be read as a SQLite database ({error}): correct the address, or rescue what "
+                "is left of it with `sqlite3 FILE .recover`"
+            ) from error
+        otherwise.pop_all()
+        return connection
 
 
 def _engine(store: Store) -> Any:

@@ -6,6 +6,7 @@ traces) are read where they are. A database with other columns is refused: see `
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -105,21 +106,26 @@ class SqlReader(Reader):
     def __init__(self, store: Store) -> None:
         self._store = store
         self._database = Database(store)
+        with contextlib.ExitStack() as otherwise:
+            otherwise.callback(self._database.close)
+            self._check()
+            self._tables = {
+                table
+                for table in ("inputs", "logged_models", "trace_info", "spans", "assessments")
+                if self._database.columns(table)
+            }
+            otherwise.pop_all()
+
+    def _check(self) -> None:
+        shown = self._store.shown
         if not self._database.columns("alembic_version") or not self._database.columns("runs"):
-            self._database.close()
-            raise ConfigError(f"{store.shown} is no database of MLflow's: it has no table of runs")
+            raise ConfigError(f"{shown} is no database of MLflow's: it has no table of runs")
         for table, needed in _NEEDED.items():
             if missing := needed - self._database.columns(table):
-                self._database.close()
                 raise ConfigError(
-                    f"{store.shown} is damaged, or of an MLflow not known here: its table {table} has no "
+                    f"{shown} is damaged, or of an MLflow not known here: its table {table} has no "
                     f"{min(missing)}; start that version's `mlflow server` over a copy, and name the server"
                 )
-        self._tables = {
-            table
-            for table in ("inputs", "logged_models", "trace_info", "spans", "assessments")
-            if self._database.columns(table)
-        }
 
     def runs(self, experiment: Callable[[str], bool], ids: tuple[str, ...]) -> Iterator[StoredRun]:
         """See `Reader.runs`."""
