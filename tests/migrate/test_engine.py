@@ -76,6 +76,25 @@ def test_half_a_run_never_arrives(toy: Toy, tmp_path: Path) -> None:
     assert plan.manifest.runs["a"].state == "failed"
 
 
+def test_a_python_that_cannot_deliver_is_told(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its processes die before they say a word: the migration says so, and ends; the next one delivers."""
+    dest = f"local:{tmp_path / 'there'}"
+    toy.runs_ = {"a": a_run()}
+    broken = tmp_path / "python9"
+    broken.write_text("#!/bin/sh\nexit 7\n")
+    broken.chmod(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr("runcast.courier.command.interpreter", lambda: str(broken))
+        plan, progress = bring(dest, patience=0.5)
+    assert progress.delivered == 0
+    reason = plan.manifest.runs["a"].reason
+    assert f"ended with code 7 before its first word: can {broken} import runcast?" in reason
+    _, progress = bring(dest)
+    assert progress.delivered == 1
+
+
 def test_only_what_is_selected_is_read(toy: Toy, tmp_path: Path) -> None:
     """By id, by experiment, by time."""
     toy.runs_ = {"a": a_run(), "b": a_run()}

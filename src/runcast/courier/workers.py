@@ -14,7 +14,7 @@ from runcast.courier.command import python
 from runcast.courier.folder import DeliveryFolder, DeliveryStatus
 from runcast.courier.pace import Backoff
 from runcast.courier.pending import is_pending
-from runcast.journal import Layout
+from runcast.journal import Layout, make_private
 
 GRACE = 2.0
 """Seconds on top of a backend's own deadline."""
@@ -50,6 +50,7 @@ class Worker:
         self._told = 0
         self._on: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._python, self._mute = "", True
         self._pending = b""
         self._outgoing = b""
         self._deadline = 0.0
@@ -102,7 +103,7 @@ class Worker:
             process.wait()
             self._died("one call took longer than its deadline, so its process was killed; trying again")
         elif process.poll() is not None:
-            self._died(f"its process ended with code {process.returncode}; trying again")
+            self._died(self._farewell(process.returncode))
         else:
             self._flush()
 
@@ -117,9 +118,10 @@ class Worker:
                     process.wait(timeout=GRACE)  # it said goodbye: its own code tells more than ours
                 process.kill()
                 process.wait()
-                self._died(f"its process ended with code {process.returncode}; trying again")
+                self._died(self._farewell(process.returncode))
             return
         *lines, self._pending = (self._pending + data).split(b"\n")
+        self._mute = self._mute and not lines
         for line in lines:
             answer = json.loads(line)
             self.done += answer["done"] - self._done_before
@@ -134,9 +136,8 @@ class Worker:
                 if self._again:
                     self._again = False
                     self.wake()
-                if (
-                    answer["told"] == self._told and not self._outdated
-                ):  # else it has not heard of all of them
+                # Else it has not heard of all of them, or makes room for one that has.
+                if answer["told"] == self._told and not self._outdated:
                     self.left = answer["left"]
                 self._backoff.succeed()
         if self._outdated and not self._deadline:
@@ -177,9 +178,11 @@ class Worker:
         if not self._runs:
             return
         once = ["once"] if self._once else []
+        command = python("runcast.courier.worker", str(self._layout.root), self.name, *once)
+        self._python = command[0]
         try:
             self._process = subprocess.Popen(
-                python("runcast.courier.worker", str(self._layout.root), self.name, *once),
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -193,6 +196,7 @@ class Worker:
         if self._process.stdin is not None:
             os.set_blocking(self._process.stdin.fileno(), False)
         self._pending = b""
+        self._mute = True
         self._outdated = False
         self._done_before = 0
         self._told = len(self._runs)
@@ -204,6 +208,10 @@ class Worker:
 
     def _is_paused(self, run: str) -> bool:
         return DeliveryFolder(self._layout.delivery(run, self.name)).load_status().state == "paused"
+
+    def _farewell(self, code: int) -> str:
+        mute = f" before its first word: can {self._python} import runcast?" if self._mute else ";"
+        return f"its process ended with code {code}{mute} trying again"
 
     def _died(self, why: str) -> None:
         process, self._process = self._process, None
@@ -220,7 +228,11 @@ class Worker:
             self._runs[on] = self._runs.pop(on)  # the others have their turn before the one that kills
         for run in self._runs if on is None else [on]:
             folder = DeliveryFolder(self._layout.delivery(run, self.name))
-            if folder.path.is_dir() and not folder.load_cursor().finished:
+            if not self._layout.journal(run).is_dir() or folder.is_linked():
+                continue  # it is gone, or somebody else's
+            with contextlib.suppress(OSError):
+                make_private(folder.path)  # its process may have died before it could
+            if not folder.load_cursor().finished:
                 now = time.time_ns()
                 folder.save_status(
                     DeliveryStatus(
