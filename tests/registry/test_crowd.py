@@ -9,8 +9,7 @@ from random import Random
 import pytest
 
 from runcast.errors import PromotionError
-from runcast.model_registry.promotion import ABANDONED
-from runcast.plugins.registry import Event
+from runcast.plugins.registry import ABANDONED, Event
 
 from .toy import Killed, Shelf, opened
 
@@ -50,12 +49,12 @@ class Time:
             self._changed.notify_all()
 
 
-def crowd(shelf: Shelf, chance: Random, wanted: dict[str, int], dies: str = "") -> dict[str, str]:
-    """Everybody promotes what they want; gives what each was told, "" where they won."""
+def crowd(shelf: Shelf, chance: Random, wanted: dict[str, str], dies: str = "") -> dict[str, str]:
+    """Everybody promotes a version, or rolls back ("undo"); gives what each was told, "" where they won."""
     time, told = Time(chance, list(wanted)), dict[str, str]()
     death = chance.randrange(1, 25) if dies else 0
 
-    def promote(name: str, version: int) -> None:
+    def move(name: str, version: str) -> None:
         def before(request: int) -> None:
             time.request(name)
             if name == dies and request == death:
@@ -63,7 +62,7 @@ def crowd(shelf: Shelf, chance: Random, wanted: dict[str, int], dies: str = "") 
 
         try:
             one = opened(shelf, before, by=name, sleep=lambda seconds: time.sleep(name, seconds))
-            one.promote(f"m:{version}", "production")
+            one.rollback("m") if version == "undo" else one.promote(f"m:{version}", "production")
             told[name] = ""
         except PromotionError as error:
             told[name] = str(error)
@@ -72,7 +71,7 @@ def crowd(shelf: Shelf, chance: Random, wanted: dict[str, int], dies: str = "") 
         finally:
             time.leave(name)
 
-    threads = [threading.Thread(target=promote, args=who) for who in wanted.items()]
+    threads = [threading.Thread(target=move, args=who) for who in wanted.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -86,7 +85,7 @@ def one_chain(shelf: Shelf) -> list[Event]:
     assert [move.previous for move in moves] == [None, *(move.version for move in moves[:-1])]
     assert shelf.aliases["production"] == moves[-1].version
     assert {move.state for move in moves} == {"done"}
-    assert {move.action for move in moves} == {"promoted"}, "nobody has moved it by hand"
+    assert {move.action for move in moves} <= {"promoted", "rolled back"}, "nobody has moved it by hand"
     return moves
 
 
@@ -97,13 +96,31 @@ def test_somebody_wins_and_the_others_are_told(first: int, monkeypatch: pytest.M
         chance, shelf = Random(seed), Shelf(5)  # noqa: S311  # repeatable, not secret
         monkeypatch.setattr("os.urandom", chance.randbytes)  # the ids of events
         opened(shelf).promote("m:1", "production")
-        wanted = {f"p{n}": chance.randrange(2, 6) for n in range(2 + seed % 3)}
+        wanted = {f"p{n}": str(chance.randrange(2, 6)) for n in range(2 + seed % 3)}
         told = crowd(shelf, chance, wanted)
         moves = one_chain(shelf)
         won = {name for name, words in told.items() if not words}
         assert won, (seed, told)
-        assert {wanted[name] for name in won} == {move.version for move in moves[1:]}, (seed, told)
-        assert all("somebody else was" in t or "right now" in t for t in told.values() if t), (seed, told)
+        assert {int(wanted[name]) for name in won} == {move.version for move in moves[1:]}, (seed, told)
+        assert all("somebody else" in t or "right now" in t for t in told.values() if t), (seed, told)
+
+
+def test_some_promote_and_some_roll_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alias leaves a version and comes back to it: who had decided before that is told."""
+    for seed in range(300):
+        chance, shelf = Random(seed), Shelf(5)  # noqa: S311  # repeatable, not secret
+        monkeypatch.setattr("os.urandom", chance.randbytes)
+        opened(shelf).promote("m:1", "production")
+        opened(shelf).promote("m:2", "production")
+        wanted = {f"p{n}": chance.choice(["3", "4", "5", "undo", "undo"]) for n in range(3 + seed % 4)}
+        told = crowd(shelf, chance, wanted)
+        moves = one_chain(shelf)
+        assert "" in told.values(), (seed, told)
+        by = {move.who: move for move in moves}
+        for name, words in told.items():
+            if not words and wanted[name] != "undo":
+                assert int(wanted[name]) in {move.version for move in moves}, (seed, told)
+            assert not words or name not in by, (seed, told)
 
 
 def test_one_of_them_dies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +129,10 @@ def test_one_of_them_dies(monkeypatch: pytest.MonkeyPatch) -> None:
         chance, shelf = Random(seed), Shelf(6)  # noqa: S311  # repeatable, not secret
         monkeypatch.setattr("os.urandom", chance.randbytes)  # the ids of events
         opened(shelf).promote("m:1", "production")
-        wanted = {f"p{n}": n + 2 for n in range(2 + seed % 3)}
+        wanted = {f"p{n}": str(n + 2) for n in range(2 + seed % 3)}
         told = crowd(shelf, chance, wanted, dies="p0")
         opened(shelf, now=1 + ABANDONED).promote("m:6", "production")
         moves = one_chain(shelf)
-        assert {wanted[n] for n, words in told.items() if not words} <= {move.version for move in moves}
+        assert {int(wanted[n]) for n, words in told.items() if not words} <= {move.version for move in moves}
         assert moves[-1].version == 6
         assert all(event.state != "begun" for event in shelf.events.values())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from runcast.errors import PromotionError
+from runcast.plugins.registry import ABANDONED
 
 from .toy import Killed, Shelf, opened
 
@@ -63,6 +66,27 @@ def test_a_promotion_that_dies_is_finished_by_the_next(at: int) -> None:
     assert [(before, after) for _, before, after in moved(shelf)] == [(None, 1), (1, 2)]
     assert shelf.aliases == {"production": 2}
     assert opened(shelf).rollback("m").version == 1
+
+
+@pytest.mark.parametrize("at", range(1, 26))
+def test_what_was_to_be_promoted_is_deleted(at: int) -> None:
+    """Wherever a promotion was killed, and its version deleted after that: the next one is not kept."""
+    shelf = Shelf(3)
+    opened(shelf).promote("m:1", "production")
+
+    def die(request: int) -> None:
+        if request == at:
+            raise Killed
+
+    with contextlib.suppress(Killed):
+        opened(shelf, die).promote("m:3", "production")
+    shelf.versions = 2
+    if shelf.aliases["production"] == 3:  # as trackers do
+        del shelf.aliases["production"]
+    opened(shelf, by="bob", now=1 + ABANDONED).promote("m:2", "production")
+    assert shelf.aliases == {"production": 2}
+    assert all(event.state != "begun" for event in shelf.events.values())
+    assert moved(shelf)[-1][2] == 2
 
 
 def test_a_move_by_hand_is_noticed() -> None:

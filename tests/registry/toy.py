@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runcast.config import Policy
+from runcast.errors import Reject
 from runcast.model_registry import ModelRegistry
 from runcast.plugins.registry import Candidate, Event, ModelVersion
 from runcast.registries.moving import Moving
@@ -74,6 +75,8 @@ class Toy(Moving):
 
     def place(self, name: str, alias: str, version: int | None) -> None:
         shelf = self._request()
+        if version is not None and version > shelf.versions:
+            raise Reject(f"there is no version {version}")
         if version is None:
             shelf.aliases.pop(alias, None)
         else:

@@ -3,8 +3,8 @@
 Standard input, one JSON object a line, from the supervisor: ``{"run", "options"}`` begins a run,
 ``{"end": run}`` says that nothing more will come of it, ``{}`` that there may be news. Standard output,
 back: ``{"busy": seconds, "on": run, "done": n}`` before each call into the tracker, ``{"idle": seconds or
-null, "told": n, "left": n, "done": n}`` when there is nothing to do (``told``: how many runs it was given so
-far). End of input: the supervisor is gone, so stop; the cursors are safe.
+null, "told": n, "left": n, "paused": n, "done": n}`` when there is nothing to do (``told``: how many runs it
+was given so far). End of input: the supervisor is gone, so stop; the cursors are safe.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def serve(delivery: Delivery, commands: int, answers: int) -> None:
                 elif "end" in command:
                     delivery.end(command["end"])
         wait = delivery.work()
-        left = len(delivery.lanes.keys() - delivery.paused)
-        _say(answers, {"idle": wait, "told": told, "left": left, "done": delivery.done})
+        paused = len(delivery.paused & delivery.lanes.keys())
+        left = len(delivery.lanes) - paused
+        _say(answers, {"idle": wait, "told": told, "left": left, "paused": paused, "done": delivery.done})
 
 
 def _say(answers: int, answer: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ from runcast.journal import Layout, make_private
 
 GRACE = 2.0
 """Seconds on top of a backend's own deadline."""
+CLOSING = 30.0
+"""Seconds for a process that makes room for the next one."""
 START = 300.0
 """Seconds from a process's start to its first word; Python itself may stand on a slow network disk."""
 
@@ -41,7 +43,10 @@ class Worker:
         """Runs that it has not finished with."""
         self.done = 0
         """Grows with what it delivers."""
-        self._woken = self._again = self._outdated = False
+        self.trouble = ""
+        """Why its last process died, until one has something to say."""
+        self._woken = self._again = False
+        self._changed = self._outdated = False
         self._layout = layout
         self._clock = clock
         self._runs: dict[str, dict[str, Any]] = {}
@@ -102,7 +107,7 @@ class Worker:
             process.kill()
             process.wait()
             self._died("one call took longer than its deadline, so its process was killed; trying again")
-        elif process.poll() is not None:
+        elif process.poll() is not None and not self._outdated:
             self._died(self._farewell(process.returncode))
         else:
             self._flush()
@@ -111,6 +116,9 @@ class Worker:
         """Take in its answers."""
         output = self.output
         data = os.read(output, 1 << 16) if output is not None else b""
+        if not data and self._outdated:
+            self.stop()
+            return
         if not data:
             process = self._process
             if process is not None:
@@ -132,27 +140,35 @@ class Worker:
             else:
                 self._on = None
                 self._woken = False
-                self._deadline = 0.0
+                self._deadline = self._clock() + CLOSING if self._outdated else 0.0
                 if self._again:
                     self._again = False
                     self.wake()
+                if answer["paused"] and self._changed:
+                    self._replace()
                 # Else it has not heard of all of them, or makes room for one that has.
                 if answer["told"] == self._told and not self._outdated:
                     self.left = answer["left"]
                 self._backoff.succeed()
-        if self._outdated and not self._deadline:
-            self.stop()
+                self.trouble = ""
 
     def renew(self) -> None:
-        """The environment changed: where that may mend what is paused, start over with the new one.
+        """The environment changed: where that may mend what is paused, now or later, start over with it.
 
-        Not before the call that it is in has ended, but what is added from now on is for the new process.
         What is paused is asked of the disk: the script has read it there, the process may not have said so.
         """
-        if self._process is not None and any(self._is_paused(run) for run in self._runs):
-            self._outdated = True
-            if not self._deadline:
-                self.stop()
+        self._changed = self._process is not None
+        if self._changed and any(self._is_paused(run) for run in self._runs):
+            self._replace()
+
+    def _replace(self) -> None:
+        """Let its process end after the call that it is in; what is added from now on is for the next one."""
+        self._outdated = True
+        self._outgoing = b""
+        self._deadline = self._deadline or self._clock() + CLOSING
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def stop(self) -> None:
         """End it: its input closes, and it has a moment to finish the call that it is in."""
@@ -197,7 +213,7 @@ class Worker:
             os.set_blocking(self._process.stdin.fileno(), False)
         self._pending = b""
         self._mute = True
-        self._outdated = False
+        self._changed = self._outdated = False
         self._done_before = 0
         self._told = len(self._runs)
         self._deadline = self._clock() + START
@@ -221,6 +237,7 @@ class Worker:
         self._deadline = 0.0
         self._outgoing = b""
         self._woken = self._again = False
+        self.trouble = why
         delay = self._backoff.fail()
         self._start_at = self._clock() + delay
         on, self._on = self._on, None
@@ -245,7 +262,7 @@ class Worker:
                 )
 
     def _send(self, command: dict[str, Any]) -> None:
-        if self._process is not None:
+        if self._process is not None and not self._outdated:
             self._outgoing += json.dumps(command).encode() + b"\n"
             self._flush()
 

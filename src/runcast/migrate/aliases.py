@@ -7,10 +7,20 @@ import time
 from collections.abc import Sequence
 
 from runcast.migrate.manifest import ModelEntry
-from runcast.plugins.registry import Event, Lost, ModelVersion, RegisteredModel, Registry, effective
+from runcast.plugins.registry import (
+    ABANDONED,
+    Event,
+    Lost,
+    ModelVersion,
+    RegisteredModel,
+    Registry,
+    effective,
+)
 
 STAGE = "a stage of MLflow's"
 """Note of an event that puts an alias in the place of a stage."""
+WHO = "runcast migrate"
+"""Moves what the history does not account for."""
 _NATIVE = ("staging", "production")
 
 
@@ -93,12 +103,17 @@ def _place(registry: Registry, entry: ModelEntry, spelled: str, target: int | No
     if now is not None and now not in entry.versions.values():
         return f"alias {spelled!r} stays at version {now}, which this migration did not bring"
     known = registry.events(entry.name)
+    for begun in (one for one in known if one.alias == spelled and one.state == "begun"):
+        if begun.who != WHO and abs(time.time_ns() - begun.time) < ABANDONED:
+            return f"alias {spelled!r} stays: {begun.who} is moving it right now; migrate again in a minute"
+        registry.finish(entry.name, begun)
+        return _place(registry, entry, spelled, target, note)
     text = "\0".join(map(str, (entry.name, spelled, target, now, len(known))))
     event = Event(
         id=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         order=_next(known),
         time=time.time_ns(),
-        who="runcast migrate",
+        who=WHO,
         action="aliased" if target is not None else "unaliased",
         alias=spelled,
         version=target,

@@ -155,7 +155,8 @@ class Carriers:
             _, error = outcome(self._layout, run, self._backend)
             if error:
                 return error
-        return ""
+        workers = (worker for supervisor in self._supervisors for worker in supervisor.workers.values())
+        return next((worker.trouble for worker in workers if worker.trouble), "")
 
     def stop(self) -> None:
         """End the workers."""

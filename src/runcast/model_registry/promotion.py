@@ -11,10 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from runcast.config import Policy
 from runcast.errors import ConfigError, PromotionError
 from runcast.model_registry.conditions import Check, parse
-from runcast.plugins.registry import Event, Lost, ModelVersion, Registry, effective
+from runcast.plugins.registry import ABANDONED, Event, Lost, ModelVersion, Registry, effective
 
-ABANDONED = 60_000_000_000
-"""ns after which a move that nobody finished is taken over."""
 _GLANCES = 20
 """So often the history and the alias are read until they fit together."""
 Own = Callable[[ModelVersion, "ModelVersion | None"], "str | None"]
@@ -151,8 +149,8 @@ def approved(request: Request, approve: Approve, policy: Policy, by: str) -> str
 class Mover:
     """Moves one alias of one name, after whatever was left half done before."""
 
-    def __init__(self, registry: Registry, name: str, alias: str, by: str, now: int) -> None:
-        self._registry, self._name, self._alias, self._by, self._now = registry, name, alias, by, now
+    def __init__(self, registry: Registry, name: str, alias: str, by: str, clock: Callable[[], int]) -> None:
+        self._registry, self._name, self._alias, self._by, self._clock = registry, name, alias, by, clock
 
     def settle(self, version: int | None = None) -> list[Event]:
         """Finish what a killed process began, and note what somebody moved by hand.
@@ -171,7 +169,7 @@ class Mover:
             events = self._registry.events(self._name)
             begun = [e for e in events if e.alias == self._alias and e.state == "begun"]
             for event in begun:
-                if event.version != version and abs(self._now - event.time) < ABANDONED:
+                if event.version != version and abs(self._clock() - event.time) < ABANDONED:
                     raise Lost(self._busy(f"{event.who} is moving {self._alias!r} to v{event.version}"))
                 self._registry.finish(self._name, event)
             if begun:
@@ -213,7 +211,7 @@ class Mover:
         return Event(
             id=os.urandom(8).hex(),
             order=max((event.order for event in known), default=0) + 1,
-            time=self._now,
+            time=self._clock(),
             who=self._by,
             action=action,
             alias=self._alias,

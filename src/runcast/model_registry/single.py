@@ -319,10 +319,10 @@ class ModelRegistry:
         return self.get(str(version))
 
     def _mover(self, name: str, alias: str) -> Mover:
-        return Mover(self._registry, name, alias, self._by, self._clock())
+        return Mover(self._registry, name, alias, self._by, self._clock)
 
     def _stage(self, name: str, stage: str) -> Stage:
-        return Stage(self._registry, name, stage, self.policy, self._by, self._clock())
+        return Stage(self._registry, name, stage, self.policy, self._by, self._clock)
 
     def _check_names(self, name: str, tags: Mapping[str, str] | None, aliases: Sequence[str]) -> None:
         naming.model_name(name)

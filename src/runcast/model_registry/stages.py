@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runcast.config import Policy
 from runcast.errors import PromotionError
@@ -24,9 +24,11 @@ from runcast.plugins.registry import ModelVersion, Registry, effective
 class Stage:
     """One stage in one registry; see `ModelRegistry.promote` and `ModelRegistry.rollback`."""
 
-    def __init__(self, registry: Registry, name: str, stage: str, policy: Policy, by: str, now: int) -> None:
+    def __init__(
+        self, registry: Registry, name: str, stage: str, policy: Policy, by: str, clock: Callable[[], int]
+    ) -> None:
         self._registry, self._name, self._stage, self._policy, self._by = registry, name, stage, policy, by
-        self._mover = Mover(registry, name, stage, by, now)
+        self._mover = Mover(registry, name, stage, by, clock)
 
     def enter(self, version: ModelVersion, approve: Approve, own: Sequence[Own], note: str) -> None:
         """Bring a version in, if the policy lets it and somebody agrees where that is asked for."""

@@ -128,6 +128,10 @@ class RegisteredModel(BaseModel):
     events: list[Event] = []
 
 
+ABANDONED = 60_000_000_000
+"""ns after which a move that nobody finished is taken over."""
+
+
 class Lost(PromotionError):
     """Somebody else moved the alias at the same time."""
 
@@ -262,10 +266,10 @@ def lost(name: str, event: Event, now: int | None) -> Lost:
     """What to tell whoever was slower: the alias is at `now`."""
     where = "nowhere" if now is None else f"at v{now}"
     was = "nowhere" if event.previous is None else f"at v{event.previous}"
-    return Lost(
-        f"{name}: {event.alias!r} is {where} now and was {was} when this was decided: somebody else was "
-        f"faster; look at `runcast registry history {name}` and decide again"
-    )
+    what = f"is {where} now and was {was} when this was decided: somebody else was faster"
+    if now == event.previous:
+        what = "is being moved by somebody else, who was faster"
+    return Lost(f"{name}: {event.alias!r} {what}; look at `runcast registry history {name}` and decide again")
 
 
 def effective(events: Sequence[Event], alias: str) -> list[Event]:

@@ -1,11 +1,12 @@
 """Moving aliases in trackers that cannot compare and set: the history decides, the aliases follow.
 
-Whoever moves an alias first writes down an event that says where the alias is now, then looks whether the
-alias is still there and no event comes before its own, then places the alias, and looks at the events once
-more.
+Whoever moves an alias first writes down an event that says where the alias is now. Then it looks whether the
+alias is still there and its event comes right after those that are done and before all others. Then it places
+the alias, and looks at the events once more.
 
 Never two have won. Let A have looked the last time, and B's event come before A's in the order: then B wrote
-it after that look, so after A had placed the alias, and B's first look sees that it has moved.
+it after that look, so after A had placed the alias, and B's first look sees that it has moved, or, if it has
+come back since, that there is something done which B's event does not follow.
 
 One has won. Of those who placed the alias, each waits until what comes before its own event is decided.
 Whoever has placed nothing gives way at once; so the first of the order among the others comes to its end.
@@ -52,7 +53,10 @@ class Moving(Registry):
             self._mark(name, event, "done")
             return
         self.write_event(name, event)
-        if self._holder(name, event.alias) != event.previous or not _moves(self.events(name), event):
+        holder, events = self._holder(name, event.alias), self.events(name)
+        if _state(events, event) == "done":
+            return  # somebody took us for dead, and finished it
+        if holder != event.previous or not _moves(events, event) or not _follows(events, event):
             self._mark(name, event, "lost")
             raise lost(name, event, self._holder(name, event.alias))
         self.place(name, event.alias, event.version)
@@ -67,8 +71,10 @@ class Moving(Registry):
             if event not in self.events(name):
                 return  # it has been decided
             self.wait(pause)
+        versions = self.versions(name)
+        is_there = event.version is None or any(v.version == event.version for v in versions)
         where = self._holder(name, event.alias)
-        if where in (event.previous, event.version) and self._stands(name, event):
+        if is_there and where in (event.previous, event.version) and self._stands(name, event):
             self._complete(name, event)
         else:
             self._withdraw(name, event)
@@ -86,6 +92,9 @@ class Moving(Registry):
         return False
 
     def _complete(self, name: str, event: Event) -> None:
+        events = self.events(name)
+        if _state(events, event) == "done" and effective(events, event.alias)[-1].id != event.id:
+            return  # finished by somebody else, and others have moved the alias since
         if self._holder(name, event.alias) != event.version:
             self.place(name, event.alias, event.version)
         self.archived(name, event)
@@ -94,8 +103,8 @@ class Moving(Registry):
     def _withdraw(self, name: str, event: Event) -> None:
         """Take the alias back, and only then say so: until then everybody sees that it may be elsewhere."""
         if self._holder(name, event.alias) == event.version:
-            others = effective([e for e in self.events(name) if e.id != event.id], event.alias)
-            self.place(name, event.alias, others[-1].version if others else None)
+            moves = effective(_done(self.events(name)), event.alias)
+            self.place(name, event.alias, moves[-1].version if moves else None)
         self._mark(name, event, "lost")
 
     def _mark(self, name: str, event: Event, state: Literal["done", "lost"]) -> None:
@@ -107,3 +116,17 @@ class Moving(Registry):
 
 def _moves(events: list[Event], event: Event) -> bool:
     return event.id in {known.id for known in effective(events, event.alias)}
+
+
+def _follows(events: list[Event], event: Event) -> bool:
+    """Whether nothing that is done comes after it, and it comes after nothing that is not."""
+    done = _done(events)
+    return effective([*done, event], event.alias) == [*effective(done, event.alias), event]
+
+
+def _done(events: list[Event]) -> list[Event]:
+    return [event for event in events if event.state == "done"]
+
+
+def _state(events: list[Event], event: Event) -> str:
+    return next((known.state for known in events if known.id == event.id), "")

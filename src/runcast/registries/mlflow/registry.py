@@ -168,12 +168,11 @@ class MlflowRegistry(Moving):
         stage = _NATIVE.get(event.alias)
         if event.action not in ("promoted", "rolled back") or stage is None:
             return
+        moved = {event.previous: "Archived" if event.archive else "None", event.version: stage}
+        there = {version.version for version in self.versions(name)}  # one may be deleted since
         with self._client() as client:
-            moved = [(event.version, stage)]
-            if event.previous not in (None, event.version):
-                moved.insert(0, (event.previous, "Archived" if event.archive else "None"))
-            for version, native in moved:
-                if version is not None:
+            for version, native in moved.items():
+                if version in there:
                     client.transition_model_version_stage(name, str(version), native)
 
     def spelled(self, name: str) -> str:

@@ -21,6 +21,7 @@ from runcast.registries.wandb import client
 from runcast.registries.wandb.upload import carrier, uploaded
 
 KEY = "runcast.registry"
+_TRIES = 5
 
 
 class WandbRegistry(Moving):
@@ -118,8 +119,12 @@ class WandbRegistry(Moving):
         if at is None:
             return
         with client.translated(self.options):
-            member = self._member(name, at)
-            self._write(member, name, {"events": {event.id: event.model_dump(mode="json")}})
+            written = {event.id: event.model_dump(mode="json")}
+            for _ in range(_TRIES):
+                self._write(self._member(name, at), name, {"events": written})
+                # Metadata are saved as a whole: somebody may have saved theirs after we had read ours.
+                if written.items() <= self._own(self._member(name, at), name).get("events", {}).items():
+                    return
 
     def place(self, name: str, alias: str, version: int | None) -> None:
         """Add the alias, which W&B takes from whoever had it; or take it away."""
