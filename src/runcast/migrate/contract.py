@@ -99,16 +99,17 @@ def plan(
     Raises:
         UsageError: no run is selected.
     """
-    found = chosen(prepared.source, selection or Selection())
-    tell(0, len(found))
-    with contextlib.closing(Reader(prepared.source, prepared.where)) as source:
-        remote = prepared.source.is_remote
-        foreseen = each(lambda run: _foresee(prepared, source.here, run), found, remote=remote)
-        with contextlib.closing(foreseen):
-            for number, result in enumerate(foreseen, 1):
-                yield result
-                tell(number, len(found))
-    yield from _models(prepared)
+    with contextlib.closing(prepared.source):
+        found = chosen(prepared.source, selection or Selection())
+        tell(0, len(found))
+        with contextlib.closing(Reader(prepared.source, prepared.where)) as source:
+            remote = prepared.source.is_remote
+            foreseen = each(lambda run: _foresee(prepared, source.here, run), found, remote=remote)
+            with contextlib.closing(foreseen):
+                for number, result in enumerate(foreseen, 1):
+                    yield result
+                    tell(number, len(found))
+        yield from _models(prepared)
 
 
 def _models(prepared: Plan) -> Iterator[Foreseen]:

@@ -156,7 +156,7 @@ def migrate(
     Raises:
         JournalError: another process works on this migration, or the disk refuses.
     """
-    with plan.folder.claimed():
+    with plan.folder.claimed(), contextlib.closing(plan.source):
         plan.manifest = plan.folder.load() or plan.manifest
         return _Migration(plan, on_conflict, patience, tell).run(selection or Selection(), jobs, executor)
 

@@ -97,7 +97,7 @@ def verify(
     entries = {id_: entry for id_, entry in plan.manifest.runs.items() if entry.ref is not None}
     if not entries:
         raise UsageError("nothing of this migration is in the destination yet: run `runcast migrate` first")
-    with reading(plan.manifest, plan.goes) as target:
+    with contextlib.closing(plan.source), reading(plan.manifest, plan.goes) as target:
         if target.source is None:
             what = f"{plan.destination.name} cannot be read back, so nothing can be verified"
             raise UsageError(f"{what}: {target.problem}")

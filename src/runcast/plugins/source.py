@@ -129,4 +129,4 @@ class Source(ABC):
         raise SourceError(f"{self.name}: this source has no registry, so {version} is not in it")
 
     def close(self) -> None:  # noqa: B027  # optional on purpose
-        """Let go of connections."""
+        """Let go of connections; whatever is asked after that makes new ones."""

@@ -235,7 +235,7 @@ class SourceContract:
             source.close()
 
     def test_closing_lets_go(self, tmp_path: Path) -> None:
-        """No file of the store stays open, even where reading was broken off."""
+        """No file of the store stays open, even where reading was broken off; asked again, it answers."""
         run = self.write(tmp_path, training())
         before = _open_files(self.store(tmp_path))
         source = self.source(tmp_path)
@@ -246,6 +246,9 @@ class SourceContract:
             records.close()
         source.close()
 
+        assert _open_files(self.store(tmp_path)) == before
+        assert [again.id for again in source.runs(Selection(runs=(run,)))] == [run]
+        source.close()
         assert _open_files(self.store(tmp_path)) == before
 
     def _found(self, tmp_path: Path, **selection: Any) -> dict[str, FoundRun]:
