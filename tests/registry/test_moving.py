@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 
@@ -19,6 +20,16 @@ def moved(shelf: Shelf) -> list[tuple[str, int | None, int | None]]:
     return [
         (e.who, e.previous, e.version) for e in opened(shelf).history("m") if e.alias and e.state != "lost"
     ]
+
+
+def dying(at: int) -> Callable[[int], None]:
+    """Killed before this request."""
+
+    def die(request: int) -> None:
+        if request == at:
+            raise Killed
+
+    return die
 
 
 @pytest.mark.parametrize("at", range(1, 26))
@@ -55,12 +66,8 @@ def test_a_promotion_that_dies_is_finished_by_the_next(at: int) -> None:
     shelf = Shelf(3)
     opened(shelf).promote("m:1", "production")
 
-    def die(request: int) -> None:
-        if request == at:
-            raise Killed
-
     try:
-        opened(shelf, die).promote("m:2", "production")
+        opened(shelf, dying(at)).promote("m:2", "production")
     except Killed:
         assert opened(shelf, by="bob").promote("m:2", "production").version == 2
     assert [(before, after) for _, before, after in moved(shelf)] == [(None, 1), (1, 2)]
@@ -74,12 +81,8 @@ def test_what_was_to_be_promoted_is_deleted(at: int) -> None:
     shelf = Shelf(3)
     opened(shelf).promote("m:1", "production")
 
-    def die(request: int) -> None:
-        if request == at:
-            raise Killed
-
     with contextlib.suppress(Killed):
-        opened(shelf, die).promote("m:3", "production")
+        opened(shelf, dying(at)).promote("m:3", "production")
     shelf.versions = 2
     if shelf.aliases["production"] == 3:  # as trackers do
         del shelf.aliases["production"]

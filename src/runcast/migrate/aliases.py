@@ -11,10 +11,10 @@ from runcast.plugins.registry import (
     ABANDONED,
     Event,
     Lost,
-    ModelVersion,
     RegisteredModel,
     Registry,
     effective,
+    holder,
 )
 
 STAGE = "a stage of MLflow's"
@@ -86,7 +86,7 @@ def _replay(registry: Registry, model: RegisteredModel, entry: ModelEntry, alias
             if same.state == "begun":
                 registry.finish(entry.name, same)
             continue
-        now = _holder(registry.versions(entry.name), spelled)
+        now = holder(registry.versions(entry.name), spelled)
         previous = None if event.previous is None else entry.versions[event.previous]
         if now != previous:
             return
@@ -97,7 +97,7 @@ def _replay(registry: Registry, model: RegisteredModel, entry: ModelEntry, alias
 
 def _place(registry: Registry, entry: ModelEntry, spelled: str, target: int | None, note: str) -> str | None:
     """Move an alias to where it must be, unless it is somebody else's; gives why not."""
-    now = _holder(registry.versions(entry.name), spelled)
+    now = holder(registry.versions(entry.name), spelled)
     if now == target:
         return None
     if now is not None and now not in entry.versions.values():
@@ -136,10 +136,6 @@ def clear(registry: Registry, entry: ModelEntry) -> None:
     for version in registry.versions(entry.name):
         for alias in version.aliases if version.version in mine else ():
             _place(registry, entry, alias, None, "the migration is rolled back")
-
-
-def _holder(versions: Sequence[ModelVersion], alias: str) -> int | None:
-    return next((version.version for version in versions if alias in version.aliases), None)
 
 
 def _next(events: Sequence[Event]) -> int:

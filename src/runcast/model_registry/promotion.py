@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from runcast.config import Policy
 from runcast.errors import ConfigError, PromotionError
 from runcast.model_registry.conditions import Check, parse
-from runcast.plugins.registry import ABANDONED, Event, Lost, ModelVersion, Registry, effective
+from runcast.plugins.registry import ABANDONED, Event, Lost, ModelVersion, Registry, effective, holder
 
 _GLANCES = 20
 """So often the history and the alias are read until they fit together."""
@@ -175,11 +175,11 @@ class Mover:
             if begun:
                 continue
             chain = effective(events, self._alias)
-            current, holder = at(chain), self._holder()
-            if holder == current:
+            current, now = at(chain), holder(self._registry.versions(self._name), self._alias)
+            if now == current:
                 return chain
             if events == self._registry.events(self._name):  # so nobody moved it in between
-                noticed = self._event("noticed", holder, current)
+                noticed = self._event("noticed", now, current)
                 self._registry.move(self._name, noticed)
                 return [*chain, noticed]
         raise Lost(self._busy(f"others are moving {self._alias!r}"))
@@ -198,10 +198,6 @@ class Mover:
         event = self._event(action, version, previous)
         more = {"note": note[:1000], "approved_by": approved_by, "archive": archive}
         self._registry.move(self._name, event.model_copy(update=more))
-
-    def _holder(self) -> int | None:
-        versions = self._registry.versions(self._name)
-        return next((v.version for v in versions if self._alias in v.aliases), None)
 
     def _busy(self, who: str) -> str:
         return f"{self._name}: {who} right now; look at `runcast registry history {self._name}` in a minute"

@@ -18,7 +18,7 @@ from runcast.model_registry.promotion import (
     replaced,
     staged,
 )
-from runcast.plugins.registry import ModelVersion, Registry, effective
+from runcast.plugins.registry import ModelVersion, Registry, effective, holder
 
 
 class Stage:
@@ -80,8 +80,7 @@ class Stage:
         moves = effective(self._registry.events(self._name), self._stage)
         last = moves[-1] if moves and moves[-1].state == "done" else None
         taken_out = last.previous if last and last.action == "rolled back" else None
-        holder = next((v.version for v in versions if self._stage in v.aliases), None)
-        return identities.get(holder, ""), identities.get(taken_out, "")
+        return identities.get(holder(versions, self._stage), ""), identities.get(taken_out, "")
 
     @property
     def _archives(self) -> bool:

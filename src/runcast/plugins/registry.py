@@ -272,6 +272,11 @@ def lost(name: str, event: Event, now: int | None) -> Lost:
     return Lost(f"{name}: {event.alias!r} {what}; look at `runcast registry history {name}` and decide again")
 
 
+def holder(versions: Sequence[ModelVersion], alias: str) -> int | None:
+    """The version that an alias points to; None where there is none."""
+    return next((version.version for version in versions if alias in version.aliases), None)
+
+
 def effective(events: Sequence[Event], alias: str) -> list[Event]:
     """The events that moved an alias: each begins where the one before it ended.
 

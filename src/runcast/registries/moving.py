@@ -20,7 +20,7 @@ import time
 from abc import abstractmethod
 from typing import Literal
 
-from runcast.plugins.registry import Event, Registry, effective, lost
+from runcast.plugins.registry import Event, Registry, effective, holder, lost
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4, *[1.0] * 30)
 """s; after that, whoever is waited for counts as dead: half of the time after which others take over."""
@@ -53,10 +53,10 @@ class Moving(Registry):
             self._mark(name, event, "done")
             return
         self.write_event(name, event)
-        holder, events = self._holder(name, event.alias), self.events(name)
+        now, events = self._holder(name, event.alias), self.events(name)
         if _state(events, event) == "done":
             return  # somebody took us for dead, and finished it
-        if holder != event.previous or not _moves(events, event) or not _follows(events, event):
+        if now != event.previous or not _moves(events, event) or not _follows(events, event):
             self._mark(name, event, "lost")
             raise lost(name, event, self._holder(name, event.alias))
         self.place(name, event.alias, event.version)
@@ -73,8 +73,11 @@ class Moving(Registry):
             self.wait(pause)
         versions = self.versions(name)
         is_there = event.version is None or any(v.version == event.version for v in versions)
-        where = self._holder(name, event.alias)
-        if is_there and where in (event.previous, event.version) and self._stands(name, event):
+        if (
+            is_there
+            and holder(versions, event.alias) in (event.previous, event.version)
+            and self._stands(name, event)
+        ):
             self._complete(name, event)
         else:
             self._withdraw(name, event)
@@ -111,7 +114,7 @@ class Moving(Registry):
         self.write_event(name, event.model_copy(update={"state": state}))
 
     def _holder(self, name: str, alias: str) -> int | None:
-        return next((v.version for v in self.versions(name) if alias in v.aliases), None)
+        return holder(self.versions(name), alias)
 
 
 def _moves(events: list[Event], event: Event) -> bool:
